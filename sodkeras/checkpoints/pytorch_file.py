@@ -1,0 +1,35 @@
+"""PyTorch checkpoints as plain arrays."""
+
+import pickle
+
+from sodkeras.errors import SodkerasError
+
+
+def read_state_dict(path):
+    """The state dict of a PyTorch checkpoint, read without executing anything the file holds.
+
+    Args:
+        path: what `torch.save` wrote: a state dict, or a training checkpoint with one under "state_dict".
+
+    Returns:
+        A dict of the stored names, without a leading "module.", to NumPy arrays in PyTorch's layout.
+
+    Raises:
+        SodkerasError: if torch is not installed, or the file is no checkpoint of plain tensors.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise SodkerasError(f'Reading a PyTorch file needs torch: pip install "sodkeras[torch]". Received: {path}') from None
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).split("\n")[0]
+        raise SodkerasError(f"The file is no PyTorch checkpoint of plain tensors ({reason}). Received: {path}") from None
+    stored = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
+    arrays = {
+        name.removeprefix("module."): tensor.numpy() for name, tensor in stored.items() if isinstance(tensor, torch.Tensor)
+    }
+    if not arrays:
+        raise SodkerasError(f"The PyTorch file holds no state dict. Received: {path}")
+    return arrays

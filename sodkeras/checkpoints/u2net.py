@@ -1,0 +1,114 @@
+"""U²-Net's released weights: the state dict's names, and the ONNX export's order."""
+
+import numpy as np
+
+from sodkeras.errors import SodkerasError
+from sodkeras.models.u2net import VARIANTS, U2Net
+
+
+def _units(model):
+    """Every convolution in the order the network runs it: `(state-dict prefix, ConvUnit or Conv2D)`."""
+    rows = len(model.get_layer("fusion_concat").input)
+    for stage, prefix in [(f"encoder{level}", f"stage{level}") for level in range(1, rows + 1)] + [
+        (f"decoder{level}", f"stage{level}d") for level in range(rows - 1, 0, -1)
+    ]:
+        block = model.get_layer(stage)
+        yield f"{prefix}.rebnconvin", block.input_unit
+        for level, unit in enumerate(block.encoder_units, start=1):
+            yield f"{prefix}.rebnconv{level}", unit
+        for level, unit in zip(range(block.height - 1, 0, -1), block.decoder_units, strict=True):
+            yield f"{prefix}.rebnconv{level}d", unit
+    for level in range(1, rows + 1):
+        yield f"side{level}", model.get_layer(f"side{level}_conv")
+    yield "outconv", model.get_layer("fusion_conv")
+
+
+def _assign(variable, value, name):
+    if tuple(variable.shape) != value.shape:
+        raise SodkerasError(
+            f"The checkpoint does not fit this U2Net: {name} should be {tuple(variable.shape)}. Received: {value.shape}"
+        )
+    variable.assign(value)
+
+
+def load_state_dict(model, arrays):
+    """Fills a `U2Net` from a state dict of the released PyTorch code.
+
+    Args:
+        model: a `U2Net`.
+        arrays: names such as `stage1.rebnconvin.conv_s1.weight` to arrays in PyTorch's layout.
+
+    Raises:
+        SodkerasError: if a name is missing or left over, or a shape differs.
+    """
+    rest = dict(arrays)
+
+    def fill(variable, name, transpose=None):
+        if name not in rest:
+            raise SodkerasError(f"The state dict is not that of a U²-Net: it has no {name!r}. Received: {len(arrays)} names")
+        value = rest.pop(name)
+        _assign(variable, value if transpose is None else value.transpose(transpose), name)
+
+    for prefix, unit in _units(model):
+        conv = getattr(unit, "conv", unit)
+        stem = f"{prefix}.conv_s1" if conv is not unit else prefix
+        fill(conv.kernel, f"{stem}.weight", (2, 3, 1, 0))
+        fill(conv.bias, f"{stem}.bias")
+        if conv is not unit:
+            norm = unit.batch_norm
+            fill(norm.gamma, f"{prefix}.bn_s1.weight")
+            fill(norm.beta, f"{prefix}.bn_s1.bias")
+            fill(norm.moving_mean, f"{prefix}.bn_s1.running_mean")
+            fill(norm.moving_variance, f"{prefix}.bn_s1.running_var")
+            rest.pop(f"{prefix}.bn_s1.num_batches_tracked", None)
+    if rest:
+        raise SodkerasError(f"The state dict has names that this U2Net lacks. Received: {sorted(rest)[:3]} …")
+
+
+def load_convolutions(model, convolutions):
+    """Fills a `U2Net` from convolutions in running order, into which batch norm was folded.
+
+    Batch norm becomes the identity: mean 0, variance and scale such that it passes values unchanged. The network is
+    exact for inference; before it is trained, `sodkeras.checkpoints.batch_norm.restore_statistics` must give batch
+    norm its statistics back.
+
+    Args:
+        model: a `U2Net`.
+        convolutions: what `onnx_file.read_convolutions` returns.
+
+    Raises:
+        SodkerasError: if the number of convolutions or a shape differs.
+    """
+    units = list(_units(model))
+    if len(units) != len(convolutions):
+        raise SodkerasError(f"This U2Net has {len(units)} convolutions. Received: {len(convolutions)}")
+    for (name, unit), (kernel, bias) in zip(units, convolutions, strict=True):
+        conv = getattr(unit, "conv", unit)
+        _assign(conv.kernel, kernel, name)
+        _assign(conv.bias, np.zeros(kernel.shape[-1], np.float32) if bias is None else bias, name)
+        if conv is not unit:
+            norm = unit.batch_norm
+            ones = np.ones(norm.gamma.shape, np.float32)
+            norm.set_weights([ones, 0 * ones, 0 * ones, ones - np.float32(norm.epsilon)])
+
+
+def from_convolutions(convolutions, **arguments):
+    """Builds the paper's variant whose shapes the convolutions have, and fills it.
+
+    Args:
+        convolutions: what `onnx_file.read_convolutions` returns.
+        **arguments: further arguments of `U2Net`, such as `preprocessing`.
+
+    Raises:
+        SodkerasError: if no variant fits.
+    """
+    mid_filters = {rows["encoder"][0][1]: name for name, rows in VARIANTS.items()}
+    # The second convolution of a network goes from a block's output channels to those inside it.
+    inside = convolutions[1][0].shape[-1] if len(convolutions) > 1 else 0
+    if inside not in mid_filters:
+        raise SodkerasError(
+            f"The file's convolutions are those of no released U²-Net. Received: {len(convolutions)} convolutions"
+        )
+    model = U2Net(mid_filters[inside], **arguments)
+    load_convolutions(model, convolutions)
+    return model

@@ -1,0 +1,9 @@
+"""The error a user can mend."""
+
+
+class SodkerasError(ValueError):
+    """Something outside the code is wrong: a file, a flag, a download.
+
+    Its message is one sentence that says what to do and ends with the value received; the command line prints it
+    without a traceback.
+    """

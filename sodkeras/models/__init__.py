@@ -1,0 +1,9 @@
+"""The networks, one a file. Each is a functional Keras model with exact `get_config`."""
+
+from sodkeras.models.base import InferenceModel, SaliencyModel
+from sodkeras.models.u2net import U2Net
+
+#: Every network by its class name.
+MODELS = {"U2Net": U2Net}
+
+__all__ = ["MODELS", "InferenceModel", "SaliencyModel", "U2Net"]

@@ -1,0 +1,82 @@
+"""What every network has in common: preprocessing, one-map inference, one mask for several outputs."""
+
+import keras
+from keras import tree
+
+from sodkeras.preprocessing import Preprocessing
+
+
+def _as_preprocessing(value):
+    return value if isinstance(value, Preprocessing) else Preprocessing.from_dict(dict(value or {}))
+
+
+class SaliencyModel(keras.Model):
+    """Base class of the networks: a functional graph, built in the subclass's constructor.
+
+    The training model's outputs are **logits** at the input's size, in a dict whose first entry is the result and
+    whose keys end in `_logits`; `inference_model()` shares the weights and gives the saliency map in [0, 1].
+
+    `fit(pictures, masks)` with one mask `[B, H, W, 1]` in [0, 1] per picture trains every output on it (deep
+    supervision); compile with one loss from logits, which then serves every output:
+    `model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))`.
+
+    Args:
+        inputs, outputs: the graph; outputs as described above.
+        preprocessing: what the network expects of a picture: a `Preprocessing` or its dict. It is saved with the
+            weights.
+    """
+
+    def __init__(self, inputs, outputs, preprocessing=None, **kwargs):
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        self.preprocessing = _as_preprocessing(preprocessing)
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "preprocessing": self.preprocessing.to_dict(),
+        }
+
+    def inference_model(self):
+        """A model that shares this one's weights and has one output: the saliency map.
+
+        Returns:
+            An `InferenceModel`, `[B, H, W, 3]` to `[B, H, W, 1]` in [0, 1], float32.
+        """
+        logits = next(iter(self.output.values()))
+        saliency = keras.layers.Activation("sigmoid", dtype="float32", name="saliency")(logits)
+        return InferenceModel(self.input, saliency, name=f"{self.name}_inference", preprocessing=self.preprocessing)
+
+    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
+        """As `keras.Model.compile`; one loss serves every output."""
+        if loss is not None and not isinstance(loss, (dict, list, tuple)):
+            loss = {name: loss for name in self.output}
+        super().compile(optimizer=optimizer, loss=loss, **kwargs)
+
+    def _for_every_output(self, y):
+        return y if y is None or tree.is_nested(y) else {name: y for name in self.output}
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return super().compute_loss(x, self._for_every_output(y), y_pred, sample_weight, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return super().compute_metrics(x, self._for_every_output(y), y_pred, sample_weight)
+
+
+@keras.saving.register_keras_serializable(package="sodkeras")
+class InferenceModel(keras.Model):
+    """A functional model with one output, the saliency map in [0, 1], that carries its preprocessing.
+
+    `preprocessing` is keyword-only: with Keras's own leading arguments the class is still restored as a graph.
+    """
+
+    def __init__(self, inputs, outputs, name=None, *, preprocessing=None, **kwargs):
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+        self.preprocessing = _as_preprocessing(preprocessing)
+
+    def get_config(self):
+        return super().get_config() | {"preprocessing": self.preprocessing.to_dict()}
+
+    def inference_model(self):
+        """Itself: so that a saved inference model goes wherever a training model goes."""
+        return self

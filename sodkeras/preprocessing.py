@@ -1,0 +1,86 @@
+"""What a network expects of a picture, and the way back to the picture's size."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+from sodkeras.errors import SodkerasError
+
+#: ImageNet statistics of RGB in [0, 1], which every network of this project was published with.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STANDARD_DEVIATION = (0.229, 0.224, 0.225)
+
+_INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA}
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """The steps from an RGB picture to a network's input: resize (aspect ignored), scale to [0, 1], normalise.
+
+    Args:
+        size: (height, width) of the network's input in pixels.
+        mean, standard_deviation: per RGB channel, of values in [0, 1].
+        interpolation: "bilinear" (half-pixel centres, no smoothing when shrinking: what the papers' codes do) or
+            "area" (the mean over the covered pixels).
+
+    Raises:
+        SodkerasError: for a size, a deviation or an interpolation that cannot work.
+    """
+
+    size: tuple[int, int] = (320, 320)
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    standard_deviation: tuple[float, float, float] = IMAGENET_STANDARD_DEVIATION
+    interpolation: str = "bilinear"
+
+    def __post_init__(self):
+        for name, kind, count in (("size", int, 2), ("mean", float, 3), ("standard_deviation", float, 3)):
+            try:
+                values = tuple(kind(value) for value in getattr(self, name))
+            except (TypeError, ValueError):
+                values = ()
+            if len(values) != count:
+                raise SodkerasError(f"Preprocessing needs {count} numbers as {name}. Received: {getattr(self, name)!r}")
+            object.__setattr__(self, name, values)
+        if min(self.size) < 1:
+            raise SodkerasError(f"Preprocessing needs a height and width of at least 1. Received: size={self.size}")
+        if min(self.standard_deviation) <= 0:
+            raise SodkerasError(
+                f"Preprocessing needs positive standard deviations. Received: {self.standard_deviation}"
+            )
+        if self.interpolation not in _INTERPOLATIONS:
+            raise SodkerasError(
+                f"Preprocessing knows the interpolations {sorted(_INTERPOLATIONS)}. Received: {self.interpolation!r}"
+            )
+
+    def __call__(self, picture):
+        """Turns an RGB picture, uint8 `[H, W, 3]`, into the network's input, float32 `[1, height, width, 3]`."""
+        height, width = self.size
+        resized = cv2.resize(picture, (width, height), interpolation=_INTERPOLATIONS[self.interpolation])
+        deviation = np.float32(self.standard_deviation)
+        scaled = resized * (np.float32(1 / 255) / deviation)
+        scaled -= np.float32(self.mean) / deviation
+        return scaled[None]
+
+    def restore(self, saliency_map, picture_size):
+        """Resizes a saliency map `[h, w]` to a picture's (height, width), bilinear; values stay in their range."""
+        height, width = picture_size
+        if saliency_map.shape == (height, width):
+            return saliency_map
+        return cv2.resize(saliency_map, (width, height), interpolation=cv2.INTER_LINEAR)
+
+    def to_dict(self):
+        """A plain dict that JSON carries unchanged and `Preprocessing.from_dict` reads."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, values):
+        """Reads what `to_dict` wrote; raises SodkerasError for keys of another version."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise SodkerasError(f"This version of sodkeras knows the preprocessing keys {sorted(known)}. Received: {unknown}")
+        return cls(**values)
