@@ -1,0 +1,20 @@
+"""Mean absolute error (MAE)."""
+
+import numpy as np
+
+from sodkeras.metrics.metric import Metric
+
+_VALUES = np.arange(256) / 255
+
+
+class MeanAbsoluteError(Metric):
+    """MAE: the mean of |map − ground truth| over a picture's pixels, averaged over the pictures; 0 is best.
+
+    Source: Perazzi et al., "Saliency filters", CVPR 2012. An empty mask counts as any other.
+
+    `result()` has "mae" in [0, 1].
+    """
+
+    def score(self, pair):
+        background, salient = pair.counts
+        return {"mae": (background @ _VALUES + salient @ (1 - _VALUES)) / pair.levels.size}
