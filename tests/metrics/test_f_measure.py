@@ -8,6 +8,7 @@ from sodkeras.metrics import FMeasure
 
 def averaged_precision_recall(pairs, beta_squared=0.3):
     """The papers' convention, written down plainly: threshold every map 256 times, average P and R, then F."""
+    epsilon = 1e-4
     precisions, recalls, adaptive = [], [], []
     for saliency_map, mask in pairs:
         salient = mask > 127
@@ -15,17 +16,17 @@ def averaged_precision_recall(pairs, beta_squared=0.3):
 
         def rates(selected, salient=salient):
             hits = np.count_nonzero(selected & salient)
-            return hits / max(np.count_nonzero(selected), 1), hits / max(np.count_nonzero(salient), 1)
+            precision = (hits + epsilon) / (np.count_nonzero(selected) + epsilon)
+            return precision, (hits + epsilon) / (np.count_nonzero(salient) + epsilon)
 
         for threshold in range(256):
-            precision[threshold], recall[threshold] = rates(saliency_map >= threshold)
+            precision[threshold], recall[threshold] = rates(saliency_map > threshold)
         precisions.append(precision)
         recalls.append(recall)
         adaptive.append(rates(saliency_map >= min(2 * saliency_map.mean(), 255)))
 
     def f(precision, recall):
-        both = np.maximum(beta_squared * precision + recall, 1e-300)
-        return (1 + beta_squared) * precision * recall / both
+        return (1 + beta_squared) * precision * recall / (beta_squared * precision + recall)
 
     precision, recall = np.mean(precisions, axis=0), np.mean(recalls, axis=0)
     return precision, recall, f(precision, recall), f(*np.mean(adaptive, axis=0))
@@ -89,15 +90,30 @@ def test_the_two_conventions_differ_on_the_same_maps(adversarial_pairs):
     assert abs(averaged.result()["max_f"] - per_image.result()["max_f_per_image"]) > 0.01
 
 
-def test_an_empty_mask_lowers_the_result_unless_it_is_left_out():
+@pytest.mark.parametrize(
+    ("convention", "name", "counted_f"),
+    [
+        ("averaged precision-recall", "max_f", 1.3 * 0.9 * 1 / (0.3 * 0.9 + 1)),  # P: nine 1 and a 0, R: ten 1
+        ("per-image curves", "max_f_per_image", 0.9),
+    ],
+)
+def test_an_empty_mask_lowers_the_result_unless_it_is_left_out(convention, name, counted_f):
     mask = np.eye(8, dtype=bool)
-    counted, left_out = FMeasure(), FMeasure(count_empty_masks=False)
+    counted, left_out = FMeasure(convention), FMeasure(convention, count_empty_masks=False)
     for metric in (counted, left_out):
-        metric.update(mask, mask)
+        for _ in range(9):
+            metric.update(mask, mask)
         metric.update(mask, np.zeros_like(mask))
-    assert counted.result()["max_f"] == pytest.approx(0.5)
-    assert left_out.result()["max_f"] == pytest.approx(1)
-    assert left_out.pictures == 1
+    assert counted.result()[name] == pytest.approx(counted_f, abs=1e-4)
+    assert left_out.result()[name] == pytest.approx(1)
+    assert left_out.pictures == 9
+
+
+def test_a_blank_map_has_no_f_measure_in_the_papers_convention():
+    metric = FMeasure()
+    metric.update(np.zeros((50, 50)), np.eye(50, dtype=bool))
+    assert metric.result()["max_f"] < 1e-4
+    assert metric.curves()["precision"].tolist() == [1] * 256
 
 
 def test_an_unknown_convention_is_refused():
