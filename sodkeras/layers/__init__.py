@@ -1,7 +1,21 @@
 """Building blocks, one a file. Tensors are channels last, `[B, H, W, C]`."""
 
 from sodkeras.layers.conv_unit import ConvUnit
+from sodkeras.layers.cross_stage_fusion import CrossStageFusion, ParallelDilatedConv
+from sodkeras.layers.il_block import ILBlock
+from sodkeras.layers.octave import OctaveConv
 from sodkeras.layers.residual_u import ResidualU
 from sodkeras.layers.resize import ResizeLike
+from sodkeras.layers.scaled_conv import ScaledConv2D, ScaledDepthwiseConv2D
 
-__all__ = ["ConvUnit", "ResidualU", "ResizeLike"]
+__all__ = [
+    "ConvUnit",
+    "CrossStageFusion",
+    "ILBlock",
+    "OctaveConv",
+    "ParallelDilatedConv",
+    "ResidualU",
+    "ResizeLike",
+    "ScaledConv2D",
+    "ScaledDepthwiseConv2D",
+]

@@ -1,0 +1,31 @@
+"""Batch norm and activation, as every CSNet unit ends."""
+
+import keras
+
+#: The activations by name: PReLU with one slope a channel, starting at 0.25 (the papers), ReLU, leaky ReLU (0.01).
+ACTIVATIONS = ("prelu", "relu", "leaky_relu")
+
+
+def batch_norm(name, dtype):
+    """A batch norm with the released codes' momentum and epsilon."""
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=dtype, name=name)
+
+
+def activation(kind, name, dtype):
+    """The activation layer of a name in `ACTIVATIONS`, or None for None.
+
+    Raises:
+        ValueError: for another name.
+    """
+    if kind is None:
+        return None
+    if kind == "prelu":
+        # Shared over height and width: the form that TensorFlow Lite has an operator for.
+        return keras.layers.PReLU(
+            alpha_initializer=keras.initializers.Constant(0.25), shared_axes=[1, 2], dtype=dtype, name=name
+        )
+    if kind == "relu":
+        return keras.layers.ReLU(dtype=dtype, name=name)
+    if kind == "leaky_relu":
+        return keras.layers.LeakyReLU(negative_slope=0.01, dtype=dtype, name=name)
+    raise ValueError(f"The activation is one of {ACTIVATIONS}. Received: {kind!r}")
