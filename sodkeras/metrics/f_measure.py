@@ -21,7 +21,7 @@ class FMeasure(Metric):
       each threshold, and F is computed from the averages.
       `result()` has "max_f", "mean_f" (over the thresholds) and "adaptive_f".
       The ε decides the corner cases: nothing selected has P = 1; an empty mask has R = 1 and P ≈ 0.
-    - "per-image curves", PySODMetrics': levels ≥ t; P = hits / selected and R = hits / salient, 0 where the divisor is 0;
+    - "per-image curves", PySODMetrics': levels ≥ t; P = hits / selected and R = hits / salient, or 0 for 0 / 0;
       F is computed for each picture and averaged over the pictures.
       `result()` has "max_f_per_image", "mean_f_per_image" and "adaptive_f_per_image".
       An empty mask has F = 0.

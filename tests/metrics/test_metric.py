@@ -5,9 +5,16 @@ import numpy as np
 import pytest
 
 from sodkeras import SodkerasError
-from sodkeras.metrics import FMeasure, MeanAbsoluteError
+from sodkeras.metrics import (
+    EMeasure,
+    FMeasure,
+    MeanAbsoluteError,
+    RelaxedBoundaryFMeasure,
+    SMeasure,
+    WeightedFMeasure,
+)
 
-METRICS = [MeanAbsoluteError, FMeasure]
+METRICS = [MeanAbsoluteError, FMeasure, SMeasure, EMeasure, WeightedFMeasure, RelaxedBoundaryFMeasure]
 
 
 def fed(metric_class, pairs):
