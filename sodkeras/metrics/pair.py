@@ -2,9 +2,13 @@
 
 import functools
 
+import cv2
 import numpy as np
 
 from sodkeras.errors import SodkerasError
+
+# OpenCV returns its histograms as float32.
+_EXACT_IN_FLOAT32 = 2**24
 
 
 class Pair:
@@ -50,10 +54,15 @@ class Pair:
     @functools.cached_property
     def counts(self):
         """Pixels by ground truth (0 background, 1 salient) and level, int64 `[2, 256]`."""
-        joint = self.mask.astype(np.uint16)
-        joint <<= 8
-        joint |= self.levels
-        return np.bincount(joint.ravel(), minlength=512).reshape(2, 256)
+        height, width = self.levels.shape
+        rows = max(_EXACT_IN_FLOAT32 // width, 1)
+        counts = np.zeros((2, 256), np.int64)
+        for top in range(0, height, rows):
+            levels, mask = self.levels[top : top + rows], self.mask[top : top + rows].view(np.uint8)
+            for row, chosen in enumerate((None, mask)):
+                counts[row] += cv2.calcHist([levels], [0], chosen, [256], [0, 256]).ravel().astype(np.int64)
+        counts[0] -= counts[1]
+        return counts
 
     @functools.cached_property
     def counts_from(self):

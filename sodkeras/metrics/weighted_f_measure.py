@@ -10,25 +10,6 @@ _REACH = 3
 _EPSILON = np.spacing(1.0)
 
 
-def _offsets_by_squared_distance():
-    """Offsets (row, column) from a pixel to where its nearest salient pixel may be, {squared distance: [offsets]}.
-
-    Only pixels whose 7×7 neighbourhood holds a salient pixel are asked for. Of several nearest ones the first column
-    counts, then the first row: the choice of SciPy's transform, and with it of PySODMetrics.
-    """
-    reach = range(-_REACH - 1, _REACH + 2)
-    offsets = {}
-    for column in reach:
-        for row in reach:
-            offsets.setdefault(row**2 + column**2, []).append((row, column))
-    return {distance: offsets[distance] for distance in sorted(offsets) if 0 < distance <= 2 * _REACH**2}
-
-
-_OFFSETS = _offsets_by_squared_distance()
-# The weight of an error by squared distance to the object. Farther than the last entry it is 2 in float32.
-_IMPORTANCE = (2 - np.exp(np.log(0.5) / 5 * np.sqrt(np.arange(2**14)))).astype(np.float32)
-
-
 class WeightedFMeasure(Metric):
     """F of weighted precision and recall, on the map as it is, without thresholds; 1 is best.
 
@@ -48,46 +29,66 @@ class WeightedFMeasure(Metric):
         self.beta_squared = beta_squared
 
     def score(self, pair):
-        salient_pixels = pair.salient_pixels
-        if not salient_pixels:
+        if not pair.salient_pixels:
             return {"weighted_f": 0.0}
         mask = pair.mask.view(np.uint8)
+        outside = 1 - mask
         # 255 − level is level XOR 255: the error in 8 bit, on both sides of the outline.
         error = (pair.levels ^ (mask * np.uint8(255))) * np.float32(1 / 255)
-        distance = cv2.distanceTransform(1 - mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        # OpenCV's square roots differ in the last bit from run to run; the squares are integers.
-        squared_distance = np.rint(np.square(distance, out=distance), out=distance)
-        squared_distance = np.minimum(squared_distance, _IMPORTANCE.size - 1, out=distance).astype(np.intp)
 
-        extended = _extend_over_outline(error, pair.mask, squared_distance)
+        # Nothing beyond the filter's reach matters to the errors on the object.
+        left, top, width, height = cv2.boundingRect(mask)
+        box = (slice(max(top - _REACH, 0), top + height + _REACH), slice(max(left - _REACH, 0), left + width + _REACH))
+        extended = _extend_over_outline(error[box], mask[box])
         smoothed = cv2.sepFilter2D(extended, -1, _FILTER, _FILTER, borderType=cv2.BORDER_CONSTANT)
-        missed = float(np.minimum(error, smoothed)[pair.mask].sum(dtype=np.float64))
-        weighted = error * _IMPORTANCE[squared_distance]
-        false_hits = float(weighted[~pair.mask].sum(dtype=np.float64))
+        recall = 1 - cv2.mean(np.minimum(error[box], smoothed), mask[box])[0]
 
-        hits = salient_pixels - missed
-        recall = hits / salient_pixels
+        importance = _importance(outside)
+        false_hits = cv2.mean(np.multiply(importance, error, out=importance), outside)[0] * cv2.countNonZero(outside)
+        hits = recall * pair.salient_pixels
         precision = hits / (hits + false_hits + _EPSILON)
         f = (1 + self.beta_squared) * recall * precision / (recall + self.beta_squared * precision + _EPSILON)
         return {"weighted_f": f}
 
 
-def _extend_over_outline(error, mask, squared_distance):
-    """The error, where background near the object takes the value of its nearest salient pixel; float32 `[H, W]`."""
-    border = _REACH + 1  # so that no offset leaves the padded arrays
-    salient, extended = np.pad(mask, border), np.pad(error, border)
-    row_length = salient.shape[1]
-    salient, values = salient.ravel(), extended.ravel()
+def _importance(outside):
+    """The weight of an error, 2 − exp(ln 0.5 / 5 · distance to the object), float32 `[H, W]`."""
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # OpenCV's square roots differ in the last bit from run to run; the squares are integers.
+    np.square(distance, out=distance)
+    np.rint(distance, out=distance)
+    np.sqrt(distance, out=distance)
+    distance *= np.float32(np.log(0.5) / 5)
+    np.exp(distance, out=distance)
+    return np.subtract(np.float32(2), distance, out=distance)
 
-    near = np.flatnonzero((squared_distance <= 2 * _REACH**2) & ~mask)
-    squared_distance = squared_distance.ravel()[near]
-    rows, columns = np.divmod(near, mask.shape[1])
-    near = (rows + border) * row_length + columns + border
-    for distance, offsets in _OFFSETS.items():
-        left = near[squared_distance == distance]
-        for row, column in offsets:
-            source = left + (row * row_length + column)
-            found = salient[source]
-            values[left[found]] = values[source[found]]
-            left = left[~found]
-    return np.ascontiguousarray(extended[border:-border, border:-border])
+
+def _extend_over_outline(error, mask):
+    """The error, where background near the object takes the value of its nearest salient pixel; float32 `[H, W]`.
+
+    Of several nearest ones the first column counts, then the first row: the choice of SciPy's distance transform, and
+    with it of PySODMetrics. Background out of the filter's reach keeps its error.
+    """
+    border = _REACH + 1  # the nearest salient pixel is at most √(3² + 3²) away
+    height, width = mask.shape
+    offsets = range(-border, border + 1)
+    # A candidate is squared distance, column offset and row offset in one number, so that the least is the nearest.
+    # First the nearest salient pixel of each column, then of all columns.
+    nothing = 1 << 14
+    salient = np.full((height + 2 * border, width + 2 * border), nothing, np.uint16)
+    salient[border:-border, border:-border][mask.view(bool)] = 0
+    in_column = np.full((height, salient.shape[1]), nothing, np.uint16)
+    for row in offsets:
+        candidate = salient[border + row : border + row + height] + np.uint16(row**2 << 8 | row + border)
+        np.minimum(in_column, candidate, out=in_column)
+    nearest = np.full((height, width), nothing, np.uint16)
+    for column in offsets:
+        candidate = in_column[:, border + column : border + column + width]
+        candidate = candidate + np.uint16(column**2 << 8 | column + border << 4)
+        np.minimum(nearest, candidate, out=nearest)
+
+    rows, columns = np.nonzero((nearest >= 1 << 8) & (nearest < (2 * _REACH**2 + 1) << 8))
+    nearest = nearest[rows, columns].astype(np.intp)
+    extended = error.copy()
+    extended[rows, columns] = error[rows + (nearest & 15) - border, columns + (nearest >> 4 & 15) - border]
+    return extended
