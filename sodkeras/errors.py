@@ -7,3 +7,7 @@ class SodkerasError(ValueError):
     Its message is one sentence that says what to do and ends with the value received; the command line prints it
     without a traceback.
     """
+
+
+class UsageError(SodkerasError):
+    """A command was called in a way that its help would have prevented: it ends with exit code 2."""

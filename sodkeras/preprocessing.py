@@ -16,22 +16,25 @@ _INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA}
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-    """The steps from an RGB picture to a network's input: resize (aspect ignored), scale to [0, 1], normalise.
+    """The steps from an RGB picture to a network's input: resize (aspect ignored), divide, normalise.
 
     Args:
         size: (height, width) of the network's input in pixels.
         mean, standard_deviation: per RGB channel, of values in [0, 1].
         interpolation: "bilinear" (half-pixel centres, no smoothing when shrinking: what the papers' codes do) or
             "area" (the mean over the covered pixels).
+        divisor: "255", or "maximum": the largest value of the resized picture, as U²-Net was trained. A dark picture is
+            brightened by it.
 
     Raises:
-        SodkerasError: for a size, a deviation or an interpolation that cannot work.
+        SodkerasError: for a size, a deviation, an interpolation or a divisor that cannot work.
     """
 
     size: tuple[int, int] = (320, 320)
     mean: tuple[float, float, float] = IMAGENET_MEAN
     standard_deviation: tuple[float, float, float] = IMAGENET_STANDARD_DEVIATION
     interpolation: str = "bilinear"
+    divisor: str = "255"
 
     def __post_init__(self):
         for name, kind, count in (("size", int, 2), ("mean", float, 3), ("standard_deviation", float, 3)):
@@ -48,17 +51,18 @@ class Preprocessing:
             raise SodkerasError(
                 f"Preprocessing needs positive standard deviations. Received: {self.standard_deviation}"
             )
-        if self.interpolation not in _INTERPOLATIONS:
-            raise SodkerasError(
-                f"Preprocessing knows the interpolations {sorted(_INTERPOLATIONS)}. Received: {self.interpolation!r}"
-            )
+        for name, known in (("interpolation", tuple(_INTERPOLATIONS)), ("divisor", ("255", "maximum"))):
+            if getattr(self, name) not in known:
+                raise SodkerasError(f"Preprocessing takes {name} from {known}. Received: {getattr(self, name)!r}")
 
     def __call__(self, picture):
         """Turns an RGB picture, uint8 `[H, W, 3]`, into the network's input, float32 `[1, height, width, 3]`."""
         height, width = self.size
         resized = cv2.resize(picture, (width, height), interpolation=_INTERPOLATIONS[self.interpolation])
         deviation = np.float32(self.standard_deviation)
-        scaled = resized * (np.float32(1 / 255) / deviation)
+        # A black picture has no maximum to speak of and stays black.
+        divisor = 255 if self.divisor == "255" else max(int(resized.max()), 1)
+        scaled = resized * (np.float32(1 / divisor) / deviation)
         scaled -= np.float32(self.mean) / deviation
         return scaled[None]
 

@@ -25,7 +25,7 @@ def restore_statistics(model, batches):
     """
     flat = flatten(model)
     norms = [layer for layer in flat.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    taps = keras.Model(flat.inputs, [norm.input for norm in norms])
+    taps = keras.Model(flat.input, [norm.input for norm in norms])
     count, sums, squares = 0, [0.0] * len(norms), [0.0] * len(norms)
     for batch in batches:
         for index, tap in enumerate(taps(batch, training=False)):

@@ -5,6 +5,9 @@ import numpy as np
 from sodkeras.errors import SodkerasError
 from sodkeras.models.u2net import VARIANTS, U2Net
 
+#: The released code's names of the variants, which the presets share.
+_NAMES = {"full": "u2net", "small": "u2netp"}
+
 
 def _units(model):
     """Every convolution in the order the network runs it: `(state-dict prefix, ConvUnit or Conv2D)`."""
@@ -102,13 +105,25 @@ def from_convolutions(convolutions, **arguments):
     Raises:
         SodkerasError: if no variant fits.
     """
-    mid_filters = {rows["encoder"][0][1]: name for name, rows in VARIANTS.items()}
     # The second convolution of a network goes from a block's output channels to those inside it.
-    inside = convolutions[1][0].shape[-1] if len(convolutions) > 1 else 0
-    if inside not in mid_filters:
-        raise SodkerasError(
-            f"The file's convolutions are those of no released U²-Net. Received: {len(convolutions)} convolutions"
-        )
-    model = U2Net(mid_filters[inside], **arguments)
+    model = _variant(convolutions[1][0].shape[-1] if len(convolutions) > 1 else None, arguments)
     load_convolutions(model, convolutions)
     return model
+
+
+def from_state_dict(arrays, **arguments):
+    """Builds the paper's variant whose shapes a released state dict has, and fills it; as `from_convolutions`."""
+    kernel = arrays.get("stage1.rebnconv1.conv_s1.weight")
+    model = _variant(None if kernel is None else kernel.shape[0], arguments)
+    load_state_dict(model, arrays)
+    return model
+
+
+def _variant(mid_filters, arguments):
+    variants = {rows["encoder"][0][1]: name for name, rows in VARIANTS.items()}
+    if mid_filters not in variants:
+        raise SodkerasError(
+            "The file's weights are those of no released U²-Net: the first block would have "
+            f"{' or '.join(map(str, variants))} channels inside. Received: {mid_filters}"
+        )
+    return U2Net(variants[mid_filters], **{"name": _NAMES[variants[mid_filters]]} | arguments)

@@ -13,6 +13,7 @@ import keras
 from sodkeras.layers import ResidualU, ResizeLike
 from sodkeras.layers.conv_unit import UNIFORM_FAN_IN
 from sodkeras.models.base import SaliencyModel
+from sodkeras.preprocessing import Preprocessing
 
 _FULL = {
     "encoder": [
@@ -35,6 +36,7 @@ _SMALL = {
     "encoder": [[block, 16, 64] for block, _, _ in _FULL["encoder"]],
     "decoder": [[block, 16, 64] for block, _, _ in _FULL["decoder"]],
 }
+PREPROCESSING = Preprocessing(size=(320, 320), divisor="maximum")
 #: The paper's two configurations (Table 1): block, channels inside, output channels.
 VARIANTS = {"full": _FULL, "small": _SMALL}
 
@@ -49,7 +51,7 @@ class U2Net(SaliencyModel):
             `[block, channels inside, output channels]` with a block "RSU-L" or "RSU-LF" for a height L.
         input_shape: `(H, W, 3)`; None for any size.
         kernel_initializer: of every convolution.
-        preprocessing: default 320×320 with ImageNet statistics.
+        preprocessing: default 320×320, divided by the picture's maximum, ImageNet statistics (the released code's).
 
     Input: normalised RGB, `[B, H, W, 3]`, any size.
     Outputs: a dict of logits, each `[B, H, W, 1]`: "saliency_logits" (the fusion, the result), then "side1_logits" …
@@ -109,7 +111,7 @@ class U2Net(SaliencyModel):
             for key, value in {"saliency_logits": fused, **logits}.items()
         }
 
-        super().__init__(picture, outputs, preprocessing=preprocessing, name=name, **kwargs)
+        super().__init__(picture, outputs, preprocessing=preprocessing or PREPROCESSING, name=name, **kwargs)
         self.variant = variant
         self.kernel_initializer = initializer
 

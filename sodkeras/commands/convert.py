@@ -1,0 +1,48 @@
+"""sodkeras convert: turns a network into .tflite files for phones.
+
+usage: sodkeras convert MODEL [--flag=value ...]
+
+MODEL is a preset's name or a .keras file. Each of --numerics gives one file, NAME-HxW-NUMERICS.tflite in --out, with
+its preprocessing inside, and a .json beside it that says the same for apps.
+
+numerics:
+  float32             weights and activations in 32-bit float (also: float)
+  float16             weights stored in 16-bit float: half the size
+  dynamic_wi8_afp32   weights in 8-bit integer, activations in float (also: dynamic)
+  static_wi8_ai8      everything in 8-bit integer; needs --calibrate (also: int8)
+
+examples:
+  sodkeras convert u2netp
+  sodkeras convert u2netp --numerics=float32,int8 --calibrate=photos/ --out=phone
+  sodkeras verify phone/u2netp-320x320-static_wi8_ai8.tflite --source=u2netp --pictures=photos/
+"""
+
+import os
+
+from absl import flags
+
+from sodkeras.errors import UsageError
+
+
+def define_flags(flag_values):
+    flags.DEFINE_list("numerics", ["float32"], "What to compute in; see above.", flag_values=flag_values)
+    flags.DEFINE_string("calibrate", None, "A folder or glob of calibration pictures.", flag_values=flag_values)
+    flags.DEFINE_integer(
+        "calibration_limit", 100, "Calibration pictures at most.", lower_bound=1, flag_values=flag_values
+    )
+    flags.DEFINE_string("out", ".", "The folder to write to.", flag_values=flag_values)
+
+
+def run(flag_values, arguments):
+    from sodkeras.tflite.convert import convert
+
+    if len(arguments) != 1:
+        raise UsageError("name one model")
+    if flag_values.debug:
+        os.environ["SODKERAS_DEBUG"] = "1"
+    paths = convert(
+        arguments[0], flag_values.out, flag_values.numerics, flag_values.calibrate, flag_values.calibration_limit
+    )
+    for path in paths:
+        print(f"{path}  {path.stat().st_size / 1e6:.2f} MB")
+    return 0

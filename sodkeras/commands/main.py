@@ -1,0 +1,101 @@
+"""`sodkeras VERB [ARGUMENTS] [--flag=value …]`: finds the verb, parses its flags, turns errors into one sentence."""
+
+import importlib
+import os
+import sys
+import traceback
+
+from absl import flags
+
+import sodkeras
+from sodkeras.errors import SodkerasError, UsageError
+
+#: Every verb, in the order a newcomer meets them.
+VERBS = ("demo", "predict", "weights", "convert", "verify", "benchmark")
+
+_INTRODUCTION = """Salient object detection: a photo in, a saliency map out, on a phone.
+
+usage: sodkeras VERB [ARGUMENTS] [--flag=value ...]
+
+{verbs}
+
+Start with:  sodkeras demo
+Then:        sodkeras predict photo.jpg --model=u2netp --out=maps
+Help:        sodkeras VERB --help
+
+Every verb takes --debug, which shows where in the code an error arose.
+Exit codes: 0 done, 1 failed, 2 wrong use."""
+
+
+def main(argv=None):
+    """Runs one command and returns its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+    # TensorFlow's and LiteRT's start-up messages say nothing to the user of a command.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_INTRODUCTION.format(verbs="\n".join(f"  {verb:<10} {_summary(verb)}" for verb in VERBS)))
+        return 0
+    if argv[0] == "--version":
+        print(f"sodkeras {sodkeras.__version__}")
+        return 0
+    verb, *rest = argv
+    if verb not in VERBS:
+        return _fail(2, f"sodkeras: the verbs are {', '.join(VERBS)}. Received: {verb}")
+    module = _module(verb)
+    flag_values = flags.FlagValues()
+    module.define_flags(flag_values)
+    flags.DEFINE_bool("debug", False, "Show the traceback of an error.", flag_values=flag_values)
+    if {"-h", "--help", "-help"} & set(rest):
+        print(f"{module.__doc__.strip()}\n\nflags:\n{_flag_help(flag_values)}")
+        return 0
+    try:
+        arguments = flag_values([f"sodkeras {verb}", *rest])[1:]
+    except flags.Error as error:
+        return _fail(2, f"sodkeras {verb}: {error} (see sodkeras {verb} --help)")
+    try:
+        return module.run(flag_values, arguments)
+    except UsageError as error:
+        return _fail(2, f"sodkeras {verb}: {error} (see sodkeras {verb} --help)")
+    except KeyboardInterrupt:
+        return _fail(130, f"sodkeras {verb}: interrupted")
+    except BrokenPipeError:  # the reader of our output has had enough, as in `sodkeras … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if flag_values.debug:
+            traceback.print_exc()
+        return _fail(1, f"sodkeras {verb}: {_sentence(error)}")
+
+
+def _module(verb):
+    return importlib.import_module(f"sodkeras.commands.{verb.replace('-', '_')}")
+
+
+def _summary(verb):
+    return _module(verb).__doc__.strip().split("\n")[0].split(": ", 1)[1]
+
+
+def _flag_help(flag_values):
+    lines = []
+    for name in sorted(flag_values):
+        flag = flag_values[name]
+        default = "" if flag.default is None else f" (default: {flag.default_as_str})"
+        lines.append(f"  --{name}: {flag.help}{default}")
+    return "\n".join(lines)
+
+
+def _sentence(error):
+    """An error's message on one line; one that this project did not write also says what kind it is."""
+    message = " ".join(str(error).split())
+    if isinstance(error, SodkerasError):
+        return message
+    return f"{message or 'no message'} ({type(error).__name__}; --debug shows where)"
+
+
+def _fail(code, message):
+    print(message, file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

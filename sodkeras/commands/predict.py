@@ -1,0 +1,85 @@
+"""sodkeras predict: finds the salient object in photos and writes what you ask for.
+
+usage: sodkeras predict PICTURE [PICTURE ...] [--flag=value ...]
+
+A PICTURE is a file, a folder, or a quoted glob such as 'photos/**/*.jpg'. For photo.jpg the folder --out gets
+photo_map.png (grey: black background, white object), photo_overlay.png (the map laid over the photo) or
+photo_cutout.png (the photo with a transparent background), each at the photo's own size. A picture that cannot be
+read does not stop the rest: it is named at the end, and the exit code is 1.
+
+examples:
+  sodkeras predict photo.jpg
+  sodkeras predict holiday/ --write=map,cutout --out=masks
+  sodkeras predict photo.jpg --model=out/demo/u2netp-320x320-float32.tflite
+"""
+
+import pathlib
+import sys
+
+from absl import flags
+
+from sodkeras.errors import UsageError
+
+
+def define_flags(flag_values):
+    flags.DEFINE_string(
+        "model", "u2netp", "A preset's name, a .keras file or a .tflite file.", flag_values=flag_values
+    )
+    flags.DEFINE_string("out", "saliency", "The folder to write to.", flag_values=flag_values)
+    flags.DEFINE_list("write", ["map"], "What to write: map, overlay, cutout.", flag_values=flag_values)
+    flags.DEFINE_integer(
+        "threads", None, "CPU threads for a .tflite file.", lower_bound=1, flag_values=flag_values
+    )
+
+
+def run(flag_values, arguments):
+    from tqdm import tqdm
+
+    from sodkeras import compositing
+    from sodkeras.commands.startup import open_predictor
+    from sodkeras.pictures import find_pictures, write_png
+    from sodkeras.predictor import Predictor
+
+    if not arguments:
+        raise UsageError("name at least one picture, folder or glob")
+    unknown = sorted(set(flag_values.write) - set(Predictor.OUTPUTS))
+    if unknown or not flag_values.write:
+        raise UsageError(f"--write takes {', '.join(Predictor.OUTPUTS)}. Received: {','.join(flag_values.write)}")
+    pictures = find_pictures(arguments)
+    stems = output_stems(pictures)
+    folder = pathlib.Path(flag_values.out)
+    predictor = open_predictor(flag_values.model, flag_values.threads)
+    make = {
+        "map": lambda picture, saliency_map: compositing.grey(saliency_map),
+        "overlay": compositing.overlay,
+        "cutout": compositing.cut_out,
+    }
+    failures = []
+    progress = tqdm(predictor.stream(pictures), total=len(pictures), unit="picture", disable=len(pictures) < 2)
+    for path, picture, result in progress:
+        try:
+            if picture is None:
+                raise result
+            for kind in flag_values.write:
+                write_png(folder / f"{stems[path]}_{kind}.png", make[kind](picture, result))
+        except (ValueError, OSError, MemoryError) as error:
+            failures.append((path, error))
+    done = len(pictures) - len(failures)
+    if done:
+        print(f"{done} of {len(pictures)} pictures done, {', '.join(flag_values.write)} in {folder}")
+    for path, error in failures:
+        print(f"sodkeras predict: {path} failed: {error}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def output_stems(paths):
+    """A name for each picture's results: its stem, with its suffix or its folder where stems are the same."""
+    for name in (
+        lambda path: path.stem,
+        lambda path: path.name.replace(".", "_"),
+        lambda path: "_".join((*path.parent.parts, path.name)).replace(".", "_").replace("/", ""),
+    ):
+        stems = {path: name(path) for path in paths}
+        if len(set(stems.values())) == len(paths):
+            break
+    return stems

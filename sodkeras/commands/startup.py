@@ -1,0 +1,43 @@
+"""TensorFlow's start, without its remarks about the machine."""
+
+import contextlib
+import os
+import sys
+
+
+def import_keras():
+    """Imports Keras and its backend; what they print to stderr at the C level (no CUDA, oneDNN on) goes nowhere."""
+    with _quiet_stderr():
+        import keras
+
+        keras.ops.zeros(1)  # the backend looks for its devices on first use, and remarks on them
+
+
+@contextlib.contextmanager
+def _quiet_stderr():
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed by the caller
+        yield
+        return
+    sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def open_predictor(model, threads=None):
+    """A `Predictor`; where it runs on Keras, that starts quietly."""
+    from sodkeras import weights
+    from sodkeras.predictor import Predictor
+
+    if not model.lower().endswith(".tflite"):
+        if not model.endswith(".keras"):
+            weights.preset(model)  # a wrong name is said at once, not after TensorFlow has started
+        import_keras()
+    return Predictor(model, threads)

@@ -1,0 +1,39 @@
+"""What a saliency map is looked at with: the map in grey, laid over the photo, or cutting the object out."""
+
+import cv2
+import numpy as np
+
+_ROWS = 256
+
+
+def grey(saliency_map):
+    """The map as uint8 `[H, W]`: 0 background, 255 salient; values are rounded, never stretched."""
+    return cv2.convertScaleAbs(saliency_map, alpha=255)
+
+
+def overlay(picture, saliency_map, colour=(255, 64, 0), strength=0.6):
+    """The photo, desaturated and dimmed where nothing is salient, tinted where something is.
+
+    Args:
+        picture: RGB, uint8 `[H, W, 3]`.
+        saliency_map: `[H, W]` in [0, 1].
+        colour: RGB of the tint.
+        strength: 0 leaves the photo, 1 gives pure tint on a black background.
+
+    Returns:
+        RGB, uint8 `[H, W, 3]`.
+    """
+    result = np.empty_like(picture)
+    for top in range(0, len(picture), _ROWS):  # the floats of a few rows at a time: a photo may have 100 megapixels
+        rows = slice(top, top + _ROWS)
+        salient = saliency_map[rows, :, None]
+        weight = salient * np.float32(strength)
+        tinted = picture[rows] * (1 - weight) + np.float32(colour) * weight
+        dimmed = cv2.cvtColor(picture[rows], cv2.COLOR_RGB2GRAY)[..., None] * np.float32(1 - strength / 2)
+        result[rows] = np.round(tinted * salient + dimmed * (1 - salient))
+    return result
+
+
+def cut_out(picture, saliency_map):
+    """The photo with the map as its transparency: RGBA, uint8 `[H, W, 4]`."""
+    return np.dstack([picture, grey(saliency_map)])

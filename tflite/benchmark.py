@@ -1,0 +1,125 @@
+"""Timing of a `.tflite` file on this machine's CPU, or of any runtime. Imports no converter."""
+
+import concurrent.futures
+import multiprocessing
+import pathlib
+import platform
+import resource
+import time
+
+import numpy as np
+
+#: The columns of a CSV row, in order.
+COLUMNS = (
+    "model",
+    "numerics",
+    "size",
+    "megabytes",
+    "threads",
+    "runs",
+    "pre_median_ms",
+    "inference_median_ms",
+    "inference_p90_ms",
+    "post_median_ms",
+    "total_median_ms",
+    "peak_memory_mb",
+    "operators",
+    "delegated",
+    "partitions",
+    "cpu",
+    "system",
+)
+
+
+def measure(runtime, picture, runs=20, warmup=3):
+    """Times the three steps from picture to map, each on its own.
+
+    Args:
+        runtime: see `sodkeras.runtimes`.
+        picture: RGB, uint8 `[H, W, 3]`, decoded: reading the file is not timed.
+        runs: measured repetitions.
+        warmup: repetitions before them.
+
+    Returns:
+        A dict of "pre", "inference" and "post" to arrays of `runs` milliseconds.
+    """
+    times = {"pre": [], "inference": [], "post": []}
+    for run in range(warmup + runs):
+        start = time.perf_counter()
+        batch = runtime.preprocessing(picture)
+        prepared = time.perf_counter()
+        network_map = runtime(batch)[0]
+        inferred = time.perf_counter()
+        runtime.preprocessing.restore(network_map, picture.shape[:2])
+        end = time.perf_counter()
+        if run >= warmup:
+            times["pre"].append(1e3 * (prepared - start))
+            times["inference"].append(1e3 * (inferred - prepared))
+            times["post"].append(1e3 * (end - inferred))
+    return {name: np.array(values) for name, values in times.items()}
+
+
+def benchmark_file(path, picture, threads=1, runs=20, warmup=3):
+    """Times one `.tflite` file in a process of its own, so that its peak memory is its own too.
+
+    Args:
+        path: the file.
+        picture, runs, warmup: as in `measure`.
+        threads: CPU threads.
+
+    Returns:
+        A dict with the keys of `COLUMNS`, and `Partitions` under "delegation".
+
+    Raises:
+        SodkerasError: if LiteRT cannot run the file.
+    """
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+        return executor.submit(_benchmark_here, str(path), picture, threads, runs, warmup).result()
+
+
+def _benchmark_here(path, picture, threads, runs, warmup):
+    from sodkeras.runtimes import LiteRTRuntime
+    from sodkeras.tflite.partitions import count_partitions
+
+    runtime = LiteRTRuntime(path, threads)
+    times = measure(runtime, picture, runs, warmup)
+    partitions = count_partitions(runtime.interpreter)
+    height, width = runtime.preprocessing.size
+    return {
+        "model": runtime.name,
+        "numerics": runtime.numerics,
+        "size": f"{height}x{width}",
+        "megabytes": round(pathlib.Path(path).stat().st_size / 1e6, 3),
+        "threads": threads,
+        "runs": runs,
+        "pre_median_ms": round(float(np.median(times["pre"])), 2),
+        "inference_median_ms": round(float(np.median(times["inference"])), 2),
+        "inference_p90_ms": round(float(np.percentile(times["inference"], 90)), 2),
+        "post_median_ms": round(float(np.median(times["post"])), 2),
+        "total_median_ms": round(float(np.median(sum(times.values()))), 2),
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "operators": partitions.operators,
+        "delegated": partitions.delegated,
+        "partitions": partitions.partitions,
+        "cpu": cpu_model(),
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "delegation": partitions,
+    }
+
+
+def peak_memory_mb():
+    """The most memory this process has held, in megabytes (10^6 bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if platform.system() == "Darwin" else peak * 1024 / 1e6
+
+
+def cpu_model():
+    """The processor's name as the system gives it."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    fields = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
+    fields = {name.strip(): value.strip() for name, value in fields.items()}
+    return fields.get("model name") or fields.get("Model") or platform.processor() or platform.machine()

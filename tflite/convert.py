@@ -1,0 +1,90 @@
+"""Keras to `.tflite`, in a process of its own.
+
+The TensorFlow converter keeps memory from one conversion to the next and writes its log to stderr whatever one asks;
+a child process gives both back. The child is `sodkeras.tflite.convert_process`.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from sodkeras.errors import SodkerasError
+from sodkeras.files import whole_file
+from sodkeras.pictures import find_pictures
+from sodkeras.tflite.numerics import needs_calibration, resolve
+
+
+def convert(model, folder, numerics=("float32",), calibration=None, calibration_limit=100):
+    """Converts a network for phones: one file per numerics, each with a JSON of its metadata beside it.
+
+    The files are named `NAME-HxW-NUMERICS.tflite`, take one picture of the preprocessing's size, and carry name,
+    licence, preprocessing and calibration in their metadata, so that `Predictor` runs them as they are.
+
+    Args:
+        model: a model of this project, the path of a `.keras` file, or the name of a preset.
+        folder: where to write.
+        numerics: names from `sodkeras.tflite.numerics`, or their aliases.
+        calibration: a folder, files or globs of pictures like those the network will see; needed for `static_*`.
+        calibration_limit: pictures used at most, evenly spread over those found.
+
+    Returns:
+        The paths of the files, in the order of `numerics`. A file is whole or absent.
+
+    Raises:
+        UsageError: for unknown numerics, or for `static_*` without calibration pictures.
+        SodkerasError: if the model cannot be had or the conversion fails.
+    """
+    names = resolve(numerics)
+    pictures = []
+    if any(map(needs_calibration, names)):
+        if not calibration:
+            raise SodkerasError(
+                "Integer activations need pictures to calibrate with, a hundred like those the network will see: give "
+                f"--calibrate=FOLDER. Received: {', '.join(names)}"
+            )
+        found = find_pictures([calibration] if isinstance(calibration, (str, os.PathLike)) else calibration)
+        step = max(1, -(-len(found) // calibration_limit))
+        pictures = [str(path) for path in found[::step]]
+
+    folder = pathlib.Path(folder)
+    with tempfile.TemporaryDirectory(prefix="sodkeras-") as scratch:
+        if not isinstance(model, (str, os.PathLike)):
+            source = f"{scratch}/model.keras"
+            model.inference_model().save(source)
+        else:
+            source = str(model)
+        job = {"source": source, "scratch": scratch, "numerics": names, "pictures": pictures}
+        results = _run(job)
+        paths = []
+        for result in results:
+            path = folder / result["file"]
+            with whole_file(path) as temporary:
+                temporary.write_bytes(pathlib.Path(result["scratch_file"]).read_bytes())
+            with whole_file(path.with_suffix(".json")) as temporary:
+                temporary.write_text(json.dumps(result["metadata"], indent=2, ensure_ascii=False) + "\n", "utf-8")
+            paths.append(path)
+    return paths
+
+
+def _run(job):
+    """Runs the child: its progress goes straight to the terminal, its last line of output is the result."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sodkeras.tflite.convert_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    output, _ = child.communicate(json.dumps(job))
+    try:
+        answer = json.loads(output.strip().split("\n")[-1])
+    except json.JSONDecodeError:
+        raise SodkerasError(
+            f"The conversion stopped without a word, as when memory runs out. Received: exit code {child.returncode}"
+        ) from None
+    if "error" in answer:
+        raise SodkerasError(answer["error"])
+    return answer["results"]

@@ -1,0 +1,31 @@
+"""The types a `.tflite` file computes in, named as LiteRT's quantizer names them."""
+
+from sodkeras.errors import UsageError
+
+#: Full name to what it means.
+NUMERICS = {
+    "float32": "weights and activations in 32-bit float",
+    "float16": "weights stored in 16-bit float, computed in 32-bit",
+    "dynamic_wi8_afp32": "weights in 8-bit integer, activations in float",
+    "static_wi8_ai8": "weights, activations, input and output in 8-bit integer, from calibration pictures",
+}
+#: What people say for short.
+ALIASES = {"float": "float32", "dynamic": "dynamic_wi8_afp32", "int8": "static_wi8_ai8"}
+
+
+def resolve(names):
+    """Full names for names and aliases, each once, in order.
+
+    Raises:
+        UsageError: for an unknown name, or none.
+    """
+    full = list(dict.fromkeys(ALIASES.get(name, name) for name in names))
+    unknown = [name for name in full if name not in NUMERICS]
+    if unknown or not full:
+        raise UsageError(f"The numerics are {', '.join([*NUMERICS, *ALIASES])}. Received: {','.join(unknown) or 'none'}")
+    return full
+
+
+def needs_calibration(name):
+    """Whether pictures are needed to find the activations' ranges."""
+    return name.startswith("static_")
