@@ -32,6 +32,12 @@ class RelaxedBoundaryFMeasure(Metric):
         self.radius = radius
         self.beta_squared = beta_squared
 
+    def convention_in_words(self):
+        return (
+            f"F-measure of one-pixel boundaries at 0.5, ρ = {self.radius:g} pixels, β² = {self.beta_squared:g}, "
+            "averaged over the pictures"
+        )
+
     def score(self, pair):
         found = _boundary((pair.levels > 127).view(np.uint8))
         wanted = _boundary(pair.mask.view(np.uint8))

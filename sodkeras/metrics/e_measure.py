@@ -18,6 +18,9 @@ class EMeasure(Metric):
     `result()` has "max_e", "mean_e" and "adaptive_e"; `curves()` has "e".
     """
 
+    def convention_in_words(self):
+        return "E-measure (divided by W·H − 1) at levels ≥ t, averaged over the pictures, then the maximum and the mean"
+
     def score(self, pair):
         false_hits, hits = pair.counts_from
         pixels, salient = pair.levels.size, pair.salient_pixels

@@ -51,6 +51,17 @@ class FMeasure(Metric):
         self.convention = convention
         self.beta_squared = beta_squared
 
+    def convention_in_words(self):
+        if self._averaged:
+            return (
+                f"F-measure, β² = {self.beta_squared:g}, of precision and recall averaged over the pictures at each of "
+                "256 thresholds (levels > t, ε = 1e-4: SalMetric, the papers)"
+            )
+        return (
+            f"F-measure, β² = {self.beta_squared:g}, of each picture at each of 256 thresholds (levels ≥ t), averaged "
+            "over the pictures (PySODMetrics)"
+        )
+
     def score(self, pair):
         salient = pair.salient_pixels
         false_hits, hits = pair.counts_from

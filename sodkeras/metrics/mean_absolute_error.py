@@ -15,6 +15,9 @@ class MeanAbsoluteError(Metric):
     `result()` has "mae" in [0, 1].
     """
 
+    def convention_in_words(self):
+        return "mean |map − ground truth| of a picture, averaged over the pictures"
+
     def score(self, pair):
         background, salient = pair.counts
         return {"mae": (background @ _VALUES + salient @ (1 - _VALUES)) / pair.levels.size}

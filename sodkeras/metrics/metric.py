@@ -13,7 +13,7 @@ _UNITS = 2.0**40
 class Metric:
     """A mean over pictures that is fed one picture at a time, in any order, in memory that does not grow.
 
-    A subclass implements `score` and, where the metric is more than the mean of its scores, `result`.
+    A subclass implements `score`, `convention_in_words` and, where it is more than the mean of its scores, `result`.
 
     Args:
         ground_truth_threshold: see `Pair`.
@@ -54,6 +54,10 @@ class Metric:
             self._totals[name] = self._totals.get(name, 0) + units
         self.pictures += other.pictures
         return self
+
+    def convention_in_words(self):
+        """What the numbers mean, in one sentence to print beside them."""
+        raise NotImplementedError
 
     def score(self, pair):
         """The picture's scores: a dict of floats or float arrays in [-2, 2], the same names and shapes every time."""

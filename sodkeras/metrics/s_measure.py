@@ -34,6 +34,9 @@ class SMeasure(Metric):
         super().__init__(ground_truth_threshold, count_empty_masks)
         self.alpha = alpha
 
+    def convention_in_words(self):
+        return f"S-measure, α = {self.alpha:g}, averaged over the pictures"
+
     def score(self, pair):
         pixels, salient = pair.levels.size, pair.salient_pixels
         if salient in (0, pixels):

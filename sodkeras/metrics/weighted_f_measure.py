@@ -28,6 +28,9 @@ class WeightedFMeasure(Metric):
         super().__init__(ground_truth_threshold, count_empty_masks)
         self.beta_squared = beta_squared
 
+    def convention_in_words(self):
+        return f"weighted F-measure, β² = {self.beta_squared:g}, averaged over the pictures; 0 for an empty mask"
+
     def score(self, pair):
         if not pair.salient_pixels:
             return {"weighted_f": 0.0}

@@ -1,0 +1,91 @@
+"""Several metrics at once over the same pictures."""
+
+import functools
+
+from sodkeras.errors import SodkerasError
+from sodkeras.metrics.boundary_f_measure import RelaxedBoundaryFMeasure
+from sodkeras.metrics.e_measure import EMeasure
+from sodkeras.metrics.f_measure import FMeasure
+from sodkeras.metrics.mean_absolute_error import MeanAbsoluteError
+from sodkeras.metrics.pair import Pair
+from sodkeras.metrics.s_measure import SMeasure
+from sodkeras.metrics.weighted_f_measure import WeightedFMeasure
+
+#: Every metric with its published settings, by the name that `Evaluator` and the command line take.
+METRICS = {
+    "mae": MeanAbsoluteError,
+    "f": FMeasure,
+    "f_per_image": functools.partial(FMeasure, "per-image curves"),
+    "s": SMeasure,
+    "e": EMeasure,
+    "weighted_f": WeightedFMeasure,
+    "boundary_f": RelaxedBoundaryFMeasure,
+}
+
+
+class Evaluator:
+    """Scores pictures with a chosen set of metrics, which share the work that they have in common.
+
+    Args:
+        metrics: names of METRICS; all of them by default.
+        ground_truth_threshold: see `Pair`.
+        count_empty_masks: see `Metric`.
+
+    Attributes:
+        pictures: pictures seen.
+        empty_masks: those of them without a salient pixel.
+
+    Raises:
+        SodkerasError: for a name that is no metric, and as `Metric`. A pair that is refused changes nothing.
+
+    Example:
+        >>> evaluator = Evaluator(["mae", "f"])
+        >>> evaluator.update(saliency_map, ground_truth)
+        >>> evaluator.result()  # {"mae": 0.08, "max_f": 0.85, "mean_f": 0.82, "adaptive_f": 0.8}
+    """
+
+    def __init__(self, metrics=tuple(METRICS), ground_truth_threshold=0.5, count_empty_masks=True):
+        unknown = [name for name in metrics if name not in METRICS]
+        if unknown or not metrics:
+            raise SodkerasError(f"Choose metrics among {', '.join(METRICS)}. Received: {', '.join(unknown) or 'none'}")
+        self.ground_truth_threshold = ground_truth_threshold
+        self.metrics = {
+            name: METRICS[name](ground_truth_threshold=ground_truth_threshold, count_empty_masks=count_empty_masks)
+            for name in metrics
+        }
+        self.pictures = 0
+        self.empty_masks = 0
+
+    def update(self, saliency_map, ground_truth):
+        """Adds one picture: a saliency map and a ground truth, both `[H, W]`; kinds and ranges as in `Pair`."""
+        pair = Pair(saliency_map, ground_truth, self.ground_truth_threshold)
+        for metric in self.metrics.values():
+            metric.update_pair(pair)
+        self.pictures += 1
+        self.empty_masks += not pair.salient_pixels
+
+    def merge(self, other):
+        """Adds the pictures of another evaluator with the same metrics and settings; returns self."""
+        if not isinstance(other, Evaluator) or list(other.metrics) != list(self.metrics):
+            received = list(other.metrics) if isinstance(other, Evaluator) else repr(other)
+            raise SodkerasError(
+                f"Only an evaluator of the metrics {list(self.metrics)} can be merged. Received: {received}"
+            )
+        for name, metric in self.metrics.items():
+            metric.merge(other.metrics[name])
+        self.pictures += other.pictures
+        self.empty_masks += other.empty_masks
+        return self
+
+    def result(self):
+        """The results of all metrics in one dict of floats; their names do not collide."""
+        return {name: value for metric in self.metrics.values() for name, value in metric.result().items()}
+
+    def curves(self):
+        """The curves of the metrics that have any: `{metric: {curve: array [256]}}`."""
+        curves = {name: metric.curves() for name, metric in self.metrics.items()}
+        return {name: values for name, values in curves.items() if values}
+
+    def conventions(self):
+        """What the numbers mean, one sentence for each metric: `{metric: sentence}`."""
+        return {name: metric.convention_in_words() for name, metric in self.metrics.items()}
