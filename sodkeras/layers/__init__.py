@@ -4,15 +4,20 @@ from sodkeras.layers.conv_unit import ConvUnit
 from sodkeras.layers.cross_stage_fusion import CrossStageFusion, ParallelDilatedConv
 from sodkeras.layers.il_block import ILBlock
 from sodkeras.layers.octave import OctaveConv
+from sodkeras.layers.padding import CropLike, PadToMultiple
 from sodkeras.layers.residual_u import ResidualU
 from sodkeras.layers.resize import ResizeLike
 from sodkeras.layers.scaled_conv import ScaledConv2D, ScaledDepthwiseConv2D
+from sodkeras.layers.upsample import BilinearUpSampling2D
 
 __all__ = [
+    "BilinearUpSampling2D",
     "ConvUnit",
+    "CropLike",
     "CrossStageFusion",
     "ILBlock",
     "OctaveConv",
+    "PadToMultiple",
     "ParallelDilatedConv",
     "ResidualU",
     "ResizeLike",

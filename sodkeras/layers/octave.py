@@ -6,6 +6,7 @@ from sodkeras.layers.conv_unit import UNIFORM_FAN_IN
 from sodkeras.layers.normalised_activation import activation as activation_layer
 from sodkeras.layers.normalised_activation import batch_norm
 from sodkeras.layers.scaled_conv import ScaledConv2D, ScaledDepthwiseConv2D
+from sodkeras.layers.upsample import BilinearUpSampling2D
 
 
 @keras.saving.register_keras_serializable(package="sodkeras")
@@ -126,9 +127,7 @@ class OctaveConv(keras.layers.Layer):
                 if j > i:
                     self.pools[path] = keras.layers.MaxPooling2D(2 ** (j - i), **own, name=name(f"pool{path}"))
                 elif j < i:
-                    self.upsamplings[path] = keras.layers.UpSampling2D(
-                        2 ** (i - j), interpolation="bilinear", **own, name=name(f"upsample{path}")
-                    )
+                    self.upsamplings[path] = BilinearUpSampling2D(2 ** (i - j), **own, name=name(f"upsample{path}"))
             if len(sources) > 1:
                 self.sums[str(j)] = keras.layers.Add(**own, name=name(f"sum{j}"))
             self.norms[str(j)] = batch_norm(name(f"bn{j}"), self.dtype_policy)

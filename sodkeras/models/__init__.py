@@ -1,9 +1,10 @@
 """The networks, one a file. Each is a functional Keras model with exact `get_config`."""
 
 from sodkeras.models.base import InferenceModel, SaliencyModel
+from sodkeras.models.csnet import CSNet
 from sodkeras.models.u2net import U2Net
 
 #: Every network by its class name.
-MODELS = {"U2Net": U2Net}
+MODELS = {"CSNet": CSNet, "U2Net": U2Net}
 
-__all__ = ["MODELS", "InferenceModel", "SaliencyModel", "U2Net"]
+__all__ = ["MODELS", "CSNet", "InferenceModel", "SaliencyModel", "U2Net"]
