@@ -3,9 +3,9 @@
     python benchmarks/metrics_speed.py --maps=MAPS --masks=MASKS
 
 Without folders it draws pairs of PASCAL-S's usual size from a seed. Each side scores every pair in turn, metric by
-metric as its documentation shows; reading files is not timed. Times are CPU seconds of the process, which other programs
-on the machine disturb less than the clock. The scores of both sides are compared before anything is printed. A row is
-added to metrics_speed.csv beside this file.
+metric as its documentation shows; reading files is not timed. Times are CPU seconds of the process, which other
+programs on the machine disturb less than the clock. The scores of both sides are compared before anything is printed.
+A row is added to metrics_speed.csv beside this file.
 """
 
 import csv

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sodkeras.errors import SodkerasError
-from sodkeras.metrics.pair import Pair
+from sodkeras.metrics.pair import Pair, check_threshold
 
 # Scores are added as integer multiples of 2⁻⁴⁰ (a rounding of 5e-13 a picture): integer addition does not depend
 # on the order of the pictures or on how they were shared out among processes. int64 holds four million pictures.
@@ -20,11 +20,12 @@ class Metric:
         count_empty_masks: whether pictures without a salient pixel count (each metric states how) or are left out.
 
     Raises:
-        SodkerasError: from `update` for arrays that are not a map and its mask; from `merge` for another metric or
+        SodkerasError: for a threshold out of range; from `update` for arrays that are not a map and its mask; from `merge` for another metric or
             other settings; from `result` and `curves` when no picture was counted.
     """
 
     def __init__(self, ground_truth_threshold=0.5, count_empty_masks=True):
+        check_threshold(ground_truth_threshold)
         self.ground_truth_threshold = ground_truth_threshold
         self.count_empty_masks = count_empty_masks
         self.pictures = 0

@@ -33,6 +33,7 @@ class Pair:
     """
 
     def __init__(self, saliency_map, ground_truth, ground_truth_threshold=0.5):
+        check_threshold(ground_truth_threshold)
         saliency_map = np.asarray(saliency_map)
         ground_truth = np.asarray(ground_truth)
         for name, array in (("saliency map", saliency_map), ("ground truth", ground_truth)):
@@ -81,6 +82,12 @@ class Pair:
         return min(-(-2 * total // self.levels.size), 255)
 
 
+def check_threshold(threshold):
+    """Raises SodkerasError for a ground-truth threshold that every pixel or no pixel passes."""
+    if not 0 <= threshold < 1:
+        raise SodkerasError(f"A ground-truth threshold is in [0, 1). Received: {threshold!r}")
+
+
 def _check(name, array):
     if array.ndim != 2 or array.size == 0:
         raise SodkerasError(f"A {name} is an array [H, W] with at least one pixel. Received: shape {array.shape}")
@@ -102,8 +109,6 @@ def _to_levels(saliency_map):
 
 
 def _to_mask(ground_truth, threshold):
-    if not 0 <= threshold < 1:
-        raise SodkerasError(f"A ground-truth threshold is in [0, 1). Received: {threshold!r}")
     if ground_truth.dtype == bool:
         return ground_truth
     if ground_truth.dtype == np.uint8:

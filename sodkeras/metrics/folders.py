@@ -1,0 +1,103 @@
+"""Sets of masks, and what is scored against them, joined by stem."""
+
+import contextlib
+import pathlib
+import re
+
+import cv2
+import numpy as np
+
+from sodkeras.errors import SodkerasError
+from sodkeras.files import read_bytes
+from sodkeras.pictures import find_pictures, read_picture
+
+#: Names of the folders of masks and of pictures in the sets of the field: masks, gt, ground_truth_mask, DUTS-TE-Mask …
+MASK_FOLDER = re.compile(r"(.+[-_])?(masks?|gt|ground_?truth(_mask)?)", re.IGNORECASE)
+PICTURE_FOLDER = re.compile(r"(.+[-_])?(images?|imgs?|pictures|photos)", re.IGNORECASE)
+
+
+class MaskSet:
+    """A data set: masks by stem, and perhaps the pictures that they belong to.
+
+    Args:
+        name: what tables call it.
+        folder: a folder of masks, or one that holds a folder of masks beside one of pictures.
+        pictures: the folder of pictures, where it is not beside the masks.
+        threshold: the ground-truth threshold, see `sodkeras.metrics.Pair`.
+
+    Attributes:
+        masks: `{stem: path}`.
+
+    Raises:
+        SodkerasError: if there are no masks, or more than one folder that may hold them.
+    """
+
+    def __init__(self, name, folder, pictures=None, threshold=0.5):
+        folder = pathlib.Path(folder)
+        inside = _only_subfolder(folder, MASK_FOLDER)
+        self.name = name
+        self.threshold = threshold
+        self.masks = by_stem(inside or folder)
+        self.pictures = (
+            pathlib.Path(pictures) if pictures else _only_subfolder(folder if inside else folder.parent, PICTURE_FOLDER)
+        )
+
+    def join_maps(self, folder, allow_missing=False):
+        """[(map, mask)] paths for the maps of a folder; photo_map.png belongs to photo, too.
+
+        Raises:
+            SodkerasError: if a mask has no map (with `allow_missing`: if none has).
+        """
+        return self._join(by_stem(folder, suffix="_map"), folder, allow_missing)
+
+    def join_pictures(self):
+        """[(picture, mask)] paths; raises SodkerasError if a mask has no picture."""
+        if self.pictures is None:
+            raise SodkerasError(f"A model needs a set's pictures; say where they are. Received: set {self.name}")
+        return self._join(by_stem(self.pictures), self.pictures)
+
+    def _join(self, paths, folder, allow_missing=False):
+        missing = [stem for stem in self.masks if stem not in paths]
+        if len(missing) == len(self.masks) or (missing and not allow_missing):
+            raise SodkerasError(
+                f"{len(missing)} of the {len(self.masks)} masks of {self.name}, such as {missing[0]}, have no partner "
+                f"of the same stem. Received: {folder}"
+            )
+        return [(paths[stem], mask) for stem, mask in self.masks.items() if stem in paths]
+
+
+def by_stem(folder, suffix=""):
+    """The picture files of a folder, `{stem: path}`; `suffix` is cut off a stem that ends with it.
+
+    Raises:
+        SodkerasError: if the folder has no pictures, or two of one stem.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise SodkerasError(f"There is no such folder. Received: {folder}")
+    paths = {}
+    for path in find_pictures([folder]):
+        stem = path.stem.removesuffix(suffix)
+        if stem in paths:
+            raise SodkerasError(f"Two files of a folder have one stem. Received: {paths[stem]} and {path.name}")
+        paths[stem] = path
+    return paths
+
+
+def read_grey(path):
+    """Reads a map or a mask, uint8 `[H, W]`; raises SodkerasError if it is missing, damaged or no picture."""
+    content = read_bytes(path)
+    # Nearly every map and mask is a PNG: one decoding instead of the three that a photo may need.
+    if content[:4] == b"\x89PNG" and b"IEND" in content[-64:]:
+        with contextlib.suppress(cv2.error):
+            grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+            if grey is not None:
+                return grey
+    return cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2GRAY)
+
+
+def _only_subfolder(folder, pattern):
+    found = [path for path in sorted(folder.glob("*/")) if pattern.fullmatch(path.name)]
+    if len(found) > 1:
+        raise SodkerasError(f"Say which of several folders is meant. Received: {', '.join(map(str, found))}")
+    return found[0] if found else None

@@ -1,0 +1,84 @@
+"""Scores map files against mask files, on all cores."""
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+
+import cv2
+
+from sodkeras.errors import SodkerasError
+from sodkeras.metrics.evaluator import Evaluator
+from sodkeras.metrics.folders import read_grey
+
+# Few enough that the progress is seen and the last process does not work alone, enough that messages cost nothing.
+_CHUNK = 16
+
+
+def score(saliency_map, mask, evaluator, resize=False):
+    """Adds a pair to an evaluator; with `resize`, a map of another size is first brought to the mask's, bilinear."""
+    if resize and saliency_map.shape != mask.shape:
+        saliency_map = cv2.resize(saliency_map, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    evaluator.update(saliency_map, mask)
+
+
+def score_files(pairs, settings, resize=False):
+    """Scores map files against mask files in this process.
+
+    Args:
+        pairs: a list of (map path, mask path).
+        settings: arguments of `Evaluator`.
+        resize: see `score`.
+
+    Returns:
+        The `Evaluator`, and a list of (map path, message) for pairs that could not be scored.
+    """
+    evaluator = Evaluator(**settings)
+    failures = []
+    for map_path, mask_path in pairs:
+        try:
+            score(read_grey(map_path), read_grey(mask_path), evaluator, resize)
+        except (SodkerasError, MemoryError) as error:
+            failures.append((map_path, str(error)))
+    return evaluator, failures
+
+
+@contextlib.contextmanager
+def scorer(processes):
+    """Gives `score_all(pairs, settings, resize, progress)`: `score_files` over processes, with the same bits.
+
+    `progress` is called with the number of pairs done since its last call.
+    """
+    if processes == 1:
+
+        def score_all(pairs, settings, resize, progress):
+            return _merge((score_files(chunk, settings, resize) for chunk in _chunks(pairs)), settings, progress)
+
+        yield score_all
+        return
+    # A forked process may inherit locks that TensorFlow's or OpenCV's threads hold; a spawned one starts clean.
+    pool = concurrent.futures.ProcessPoolExecutor(
+        processes, mp_context=multiprocessing.get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
+    )
+
+    def score_all(pairs, settings, resize, progress):
+        futures = [pool.submit(score_files, chunk, settings, resize) for chunk in _chunks(pairs)]
+        done = (future.result() for future in concurrent.futures.as_completed(futures))
+        return _merge(done, settings, progress)
+
+    try:
+        yield score_all
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _chunks(pairs):
+    return [pairs[start : start + _CHUNK] for start in range(0, len(pairs), _CHUNK)]
+
+
+def _merge(parts, settings, progress):
+    evaluator, failures = Evaluator(**settings), []
+    for part, part_failures in parts:
+        evaluator.merge(part)
+        failures += part_failures
+        progress(part.pictures + len(part_failures))
+    return evaluator, sorted(failures)

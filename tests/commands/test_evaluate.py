@@ -1,0 +1,205 @@
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from sodkeras import SodkerasError
+from sodkeras.commands import evaluate, main, startup
+from sodkeras.metrics import METRICS, Evaluator
+
+
+@pytest.fixture(autouse=True)
+def verb(monkeypatch):
+    if "evaluate" not in main.VERBS:
+        monkeypatch.setattr(main, "VERBS", (*main.VERBS, "evaluate"))
+
+
+def make_set(folder, count=5, seed=0):
+    """images/, masks/ and two methods' maps, good/ and bad/; returns the masks by stem."""
+    rng = np.random.default_rng(seed)
+    masks = {}
+    for name in ("images", "masks", "good", "bad"):
+        (folder / name).mkdir(parents=True)
+    for index in range(count):
+        mask = np.zeros((30, 40 + index), np.uint8)
+        cv2.circle(mask, (20, 15), 6 + index, 255, -1)
+        stem = masks_stem = f"photo{index}"
+        masks[stem] = mask
+        cv2.imwrite(str(folder / f"masks/{masks_stem}.png"), mask)
+        cv2.imwrite(str(folder / f"good/{stem}.png"), cv2.GaussianBlur(mask, (0, 0), 2))
+        cv2.imwrite(str(folder / f"bad/{stem}.png"), rng.integers(0, 256, mask.shape, dtype=np.uint8))
+        cv2.imwrite(str(folder / f"images/{stem}.jpg"), rng.integers(0, 256, (*mask.shape, 3), dtype=np.uint8))
+    return masks
+
+
+def scores(out):
+    rows = json.loads((out / "scores.json").read_text(encoding="utf-8"))["scores"]
+    return {(row["set"], row["method"]): row for row in rows}
+
+
+def expected(maps, masks, **settings):
+    evaluator = Evaluator(**settings)
+    for stem, mask in masks.items():
+        evaluator.update(cv2.imread(str(maps / f"{stem}.png"), cv2.IMREAD_GRAYSCALE), mask)
+    return evaluator.result()
+
+
+def test_a_folder_of_maps_against_a_folder_of_masks(tmp_path, capsys):
+    masks = make_set(tmp_path / "pond")
+    out = tmp_path / "out"
+    assert main.main(["evaluate", f"{tmp_path}/pond/good", f"{tmp_path}/pond/masks", f"--out={out}"]) == 0
+    row = scores(out)["pond", "good"]
+    want = expected(tmp_path / "pond/good", masks)
+    assert {name: row[name] for name in want} == want
+    assert row["pictures"] == 5
+    with (out / "scores.csv").open() as file:
+        assert {name: float(value) for name, value in next(csv.DictReader(file)).items() if name in want} == want
+    printed = capsys.readouterr().out
+    for text in (printed, (out / "scores.md").read_text(), (out / "scores.tex").read_text()):
+        assert f"{want['max_f']:.4f}" in text
+        assert (
+            "averaged over the pictures at each of 256 thresholds (levels > t, ε = 1e-4: SalMetric, the papers)" in text
+        )
+        assert "floor(255·s)" in text
+    assert "\\toprule" in (out / "scores.tex").read_text()
+    curves = json.loads((out / "curves.json").read_text())["pond"]["good"]
+    assert max(curves["f"]["f"]) == want["max_f"]
+    for kind in ("precision_recall", "f"):
+        assert cv2.imread(str(out / f"{kind}_pond.png")).std() > 5
+
+
+def test_many_methods_on_many_sets_in_several_processes_give_the_same_bits(tmp_path):
+    sets = {"pond": make_set(tmp_path / "pond", 20), "lake": make_set(tmp_path / "lake", 3, seed=1)}
+    maps = tmp_path / "maps"
+    for name in sets:
+        maps.mkdir(exist_ok=True)
+        (tmp_path / name / "bad").rename(maps / name)
+    arguments = [f"--set={tmp_path}/{name}" for name in sets]
+    arguments += [f"--maps=ours={tmp_path}/{{set}}/good", f"--maps=theirs={maps}", "--threshold=lake=0.25"]
+    assert main.main(["evaluate", *arguments, "--processes=2", f"--out={tmp_path}/out"]) == 0
+    rows = scores(tmp_path / "out")
+    assert set(rows) == {(name, method) for name in sets for method in ("ours", "theirs")}
+    for name, masks in sets.items():
+        threshold = {"pond": 0.5, "lake": 0.25}[name]
+        for method, folder in (("ours", tmp_path / name / "good"), ("theirs", maps / name)):
+            want = expected(folder, masks, ground_truth_threshold=threshold)
+            assert {key: rows[name, method][key] for key in want} == want
+            assert rows[name, method]["ground_truth_threshold"] == threshold
+
+
+class InvertedPicture:
+    """Stands for `Predictor`: the map is what is dark in the picture."""
+
+    def stream(self, images):
+        for path in images:
+            picture = cv2.imread(str(path))
+            if picture is None:
+                yield path, None, SodkerasError(f"damaged. Received: {path}")
+            else:
+                yield path, picture, np.float32(1) - picture[..., 0] / np.float32(255)
+
+
+def test_a_model_is_scored_on_8_bit_maps_and_keeps_them(tmp_path, monkeypatch):
+    masks = make_set(tmp_path / "pond")
+    opened = []
+    monkeypatch.setattr(startup, "open_predictor", lambda model: opened.append(model) or InvertedPicture())
+    kept = tmp_path / "kept"
+    arguments = ["--model=dark=some.keras", f"--set={tmp_path}/pond", f"--save_maps={kept}"]
+    assert main.main(["evaluate", *arguments, f"--out={tmp_path}/out"]) == 0
+    assert opened == ["some.keras"]
+    row = scores(tmp_path / "out")["pond", "dark"]
+    want = expected(kept / "dark/pond", masks)
+    assert {name: row[name] for name in want} == want
+    # Both of a model and of the files it leaves, from now on.
+    assert main.main(["evaluate", f"{kept}/dark", f"{tmp_path}/pond", f"--out={tmp_path}/again"]) == 0
+    assert scores(tmp_path / "again")["pond", "dark"] == row
+
+
+def test_one_bad_file_is_named_and_the_rest_is_scored(tmp_path, monkeypatch, capsys):
+    masks = make_set(tmp_path / "pond")
+    good = tmp_path / "pond/good"
+    (good / "photo1.png").write_bytes((good / "photo1.png").read_bytes()[:60])
+    cv2.imwrite(str(good / "photo2.png"), np.zeros((7, 7), np.uint8))
+    (tmp_path / "pond/images/photo3.jpg").write_bytes(b"no picture")
+    monkeypatch.setattr(startup, "open_predictor", lambda model: InvertedPicture())
+    arguments = [f"--maps={good}", "--model=dark", f"--set={tmp_path}/pond", f"--out={tmp_path}/out"]
+    assert main.main(["evaluate", *arguments]) == 1
+    errors = capsys.readouterr().err
+    for path, reason in (("photo1.png", "cut off"), ("photo2.png", "size"), ("photo3.jpg", "damaged")):
+        assert any(path in line and reason in line for line in errors.splitlines())
+    rows = scores(tmp_path / "out")
+    assert rows["pond", "good"]["pictures"] == 3
+    assert rows["pond", "dark"]["pictures"] == 4
+    want = expected(good, {stem: masks[stem] for stem in ("photo0", "photo3", "photo4")})
+    assert rows["pond", "good"]["s"] == want["s"]
+
+
+def test_maps_of_another_size_are_resized_when_asked(tmp_path):
+    masks = make_set(tmp_path / "pond", 1)
+    path = tmp_path / "pond/good/photo0.png"
+    cv2.imwrite(str(path), cv2.resize(masks["photo0"], (80, 60), interpolation=cv2.INTER_NEAREST))
+    arguments = ["evaluate", str(path.parent), f"{tmp_path}/pond", f"--out={tmp_path}/out"]
+    assert main.main(arguments) == 1
+    assert not (tmp_path / "out").exists()
+    assert main.main([*arguments, "--resize"]) == 0
+    assert scores(tmp_path / "out")["pond", "good"]["mae"] < 0.03
+
+
+def test_a_missing_map_is_an_error_unless_allowed(tmp_path, capsys):
+    make_set(tmp_path / "pond")
+    (tmp_path / "pond/good/photo4.png").rename(tmp_path / "pond/good/photo9.png")
+    (tmp_path / "pond/good/photo3.png").rename(tmp_path / "pond/good/photo3_map.png")  # as `sodkeras predict` writes it
+    arguments = ["evaluate", f"{tmp_path}/pond/good", f"{tmp_path}/pond", f"--out={tmp_path}/out"]
+    assert main.main(arguments) == 1
+    assert "1 of the 5 masks of pond, such as photo4, have no partner" in capsys.readouterr().err
+    assert main.main([*arguments, "--allow_missing"]) == 0
+    assert scores(tmp_path / "out")["pond", "good"]["pictures"] == 4
+
+
+def test_empty_masks_are_counted_or_left_out_and_said(tmp_path):
+    masks = make_set(tmp_path / "pond")
+    cv2.imwrite(str(tmp_path / "pond/masks/photo0.png"), np.zeros_like(masks["photo0"]))
+    arguments = ["evaluate", f"{tmp_path}/pond/good", f"{tmp_path}/pond", f"--out={tmp_path}/out", "--metrics=f,mae"]
+    for flag, words in (("--count_empty_masks", "count"), ("--nocount_empty_masks", "are left out")):
+        assert main.main([*arguments, flag]) == 0
+        assert f"empty masks {words}: pond has 1" in (tmp_path / "out/scores.md").read_text()
+        masks["photo0"] = np.zeros_like(masks["photo0"])
+        want = expected(
+            tmp_path / "pond/good", masks, metrics=["f", "mae"], count_empty_masks=flag == "--count_empty_masks"
+        )
+        row = scores(tmp_path / "out")["pond", "good"]
+        assert {name: row[name] for name in want} == want
+        assert "s" not in row
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "received"),
+    [
+        ([], 2, "name at least one --set"),
+        (["{}/good"], 2, "Received: {}/good"),
+        (["{}/good", "{}/masks", "--threshold=high"], 2, "Received: high"),
+        (["{}/good", "{}/masks", "--threshold=lake=0.5"], 2, "Received: lake=0.5"),
+        (["{}/good", "{}/masks", "--threshold=2"], 1, "Received: 2.0"),
+        (["{}/good", "{}/masks", "--metrics=iou"], 1, "Received: iou"),
+        (["{}/nothing", "{}/masks"], 1, "Received: {}/nothing"),
+        (["{}/good", "{}/nothing"], 1, "Received: {}/nothing"),
+        (["{}/good", "{}/masks", "--maps=good={}/bad"], 2, "Received: {}/good"),
+        (["--maps={}/good", "--set={}", "--set=again={}"], 1, "Received: {}/good"),
+        (["--model=u2netq", "--set={}"], 1, "Received: u2netq"),
+    ],
+)
+def test_wrong_use_is_one_sentence_with_what_was_received(tmp_path, capsys, arguments, code, received):
+    folder = tmp_path / "pond"
+    make_set(folder, 1)
+    texts = [text.replace("{}", str(folder)) for text in arguments]
+    assert main.main(["evaluate", *texts, f"--out={tmp_path}/out"]) == code
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("sodkeras")]
+    assert len(errors) == 1
+    assert received.replace("{}", str(folder)) in errors[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_default_is_every_metric():
+    assert list(METRICS) == evaluate._METRICS
