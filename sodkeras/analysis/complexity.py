@@ -1,0 +1,145 @@
+"""Parameters, multiply-adds and the CSNet papers' FLOPs of a network, per layer."""
+
+import collections
+import dataclasses
+import math
+
+import keras
+
+from sodkeras.flatten import flatten
+from sodkeras.layers import ResizeLike
+
+_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+_RESIZES = (keras.layers.UpSampling2D, ResizeLike)
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerComplexity:
+    """The cost of one layer for one picture.
+
+    `name` is that of the flattened network's layer, `kind` its class, `output_shape` `(H, W, C)` of its last call; the
+    counts are those of `Complexity`.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple
+    parameters: int
+    multiply_adds: int
+    flops: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Complexity:
+    """The cost of a network for one picture.
+
+    Attributes:
+        input_shape: `(H, W, C)` of the picture.
+        layers: a `LayerComplexity` for each layer that costs anything, in running order.
+        parameters: what training may change; statistics of batch norm are not counted.
+        multiply_adds: of convolutions, without their biases.
+        flops: what the CSNet papers call FLOPs or MACC, see `complexity`.
+    """
+
+    input_shape: tuple
+    layers: tuple
+    parameters: int
+    multiply_adds: int
+    flops: int
+
+
+def complexity(model, input_size=None):
+    """Counts a network's parameters, multiply-adds and papers' FLOPs.
+
+    The papers' FLOPs (ECCV 2020, Table 2, and TPAMI 2021; the rules are those of the released counter) add to one a
+    multiply-add and one a bias addition of the convolutions:
+
+    | layer | count |
+    |---|---|
+    | batch norm | 4 an element |
+    | PReLU | 3 an element |
+    | average pooling | 5 an input element |
+    | max-pooling | k² an output element, k the kernel size of the convolution that it feeds |
+    | bilinear resizing | 9 an output element |
+
+    The resizing of the result to the picture's size, behind the last layer with weights, is not counted, nor is
+    anything else: ReLU, sums, concatenations, sigmoid.
+
+    Args:
+        model: a network of this project, or any functional model with one picture as input.
+        input_size: (height, width) of the picture; default the model's own, or else its preprocessing's.
+
+    Returns:
+        A `Complexity`.
+    """
+    size = tuple(input_size or model.input_shape[1:3])
+    if None in size:
+        size = model.preprocessing.size
+    flat = flatten(model, (*size, model.input_shape[3]))
+    # The calls of this graph alone: a layer also remembers those in other graphs that share it.
+    calls = [node for depth in sorted(flat._nodes_by_depth, reverse=True) for node in flat._nodes_by_depth[depth]]
+    consumers = collections.defaultdict(list)
+    for call in calls:
+        for tensor in call.input_tensors:
+            consumers[id(tensor)].append(call)
+
+    feeds_weights = set()  # the calls whose outputs still go through a layer with weights
+    for call in reversed(calls):
+        following = [consumer for tensor in call.outputs for consumer in consumers[id(tensor)]]
+        if any(consumer.operation.weights or id(consumer) in feeds_weights for consumer in following):
+            feeds_weights.add(id(call))
+
+    counts = {}
+    for call in calls:
+        layer = call.operation
+        multiply_adds = _multiply_adds(call) if isinstance(layer, _CONVOLUTIONS) else 0
+        flops = multiply_adds + _other_flops(call, consumers, id(call) in feeds_weights)
+        before = counts.get(layer.name)
+        counts[layer.name] = LayerComplexity(
+            layer.name,
+            type(layer).__name__,
+            tuple(call.outputs[0].shape[1:]),
+            _parameters(layer),
+            multiply_adds + (before.multiply_adds if before else 0),
+            flops + (before.flops if before else 0),
+        )
+    layers = tuple(row for row in counts.values() if row.parameters or row.flops)
+    totals = (sum(getattr(row, name) for row in layers) for name in ("parameters", "multiply_adds", "flops"))
+    return Complexity((*size, model.input_shape[3]), layers, *totals)
+
+
+def _elements(tensor):
+    return math.prod(tensor.shape[1:])
+
+
+def _parameters(layer):
+    weights = layer.weights
+    if isinstance(layer, keras.layers.BatchNormalization):
+        weights = [
+            weight for weight in weights if weight is not layer.moving_mean and weight is not layer.moving_variance
+        ]
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def _multiply_adds(call):
+    layer, output = call.operation, call.outputs[0]
+    inputs_per_output = 1 if isinstance(layer, keras.layers.DepthwiseConv2D) else layer.kernel.shape[2]
+    return math.prod(layer.kernel_size) * inputs_per_output * _elements(output)
+
+
+def _other_flops(call, consumers, feeds_weights):
+    layer, output = call.operation, call.outputs[0]
+    if isinstance(layer, _CONVOLUTIONS):
+        return _elements(output) if layer.use_bias else 0
+    if isinstance(layer, keras.layers.BatchNormalization):
+        return 4 * _elements(output)
+    if isinstance(layer, keras.layers.PReLU):
+        return 3 * _elements(output)
+    if isinstance(layer, keras.layers.AveragePooling2D):
+        return 5 * _elements(call.input_tensors[0])
+    if isinstance(layer, keras.layers.MaxPooling2D):
+        fed = [consumer.operation for consumer in consumers[id(output)]]
+        return _elements(output) * sum(math.prod(conv.kernel_size) for conv in fed if isinstance(conv, _CONVOLUTIONS))
+    if isinstance(layer, _RESIZES) and feeds_weights and output.shape != call.input_tensors[0].shape:
+        return 9 * _elements(output)
+    return 0
