@@ -98,7 +98,7 @@ def score_with_pysodmetrics(pairs):
     return {
         "mae": results["mae"]["mae"],
         "max_f_per_image": results["f"]["f"]["dynamic"].max(),
-        "adaptive_f_per_image": results["f"]["f"]["adaptive"],
+        "adaptive_f": results["f"]["f"]["adaptive"],
         "s": results["s"]["sm"],
         "max_e": results["e"]["em"]["curve"].max(),
         "adaptive_e": results["e"]["em"]["adp"],

@@ -35,13 +35,13 @@ _WORTH_PROCESSES = 100
 
 def define_flags(flag_values):
     def several(name, text):
-        flags.DEFINE_multi_string(name, [], f"{text} May be given several times.", flag_values=flag_values)
+        flags.DEFINE_multi_string(name, [], text, flag_values=flag_values)
 
-    several("maps", "[NAME=]FOLDER: a method's maps.")
-    several("model", "[NAME=]MODEL: a preset's name, a .keras file or a .tflite file.")
-    several("set", "[NAME=]FOLDER: a set's masks, or the folder around masks and pictures.")
-    several("images", "[SET=]FOLDER: a set's pictures, where they are not beside the masks.")
-    several("threshold", "[SET=]NUMBER in [0, 1): a mask's pixel is salient above it (0.5: above 127 of 255).")
+    several("maps", "[NAME=]FOLDER: a method's maps")
+    several("model", "[NAME=]MODEL: a preset's name, a .keras file or a .tflite file")
+    several("set", "[NAME=]FOLDER: a set's masks, or the folder around masks and pictures")
+    several("images", "[SET=]FOLDER: a set's pictures, where they are not beside the masks")
+    several("threshold", "[SET=]NUMBER in [0, 1): a mask's pixel is salient above it (0.5: above 127 of 255)")
     flags.DEFINE_list("metrics", _METRICS, "What to compute.", flag_values=flag_values)
     flags.DEFINE_bool(
         "count_empty_masks", True, "Whether pictures without a salient pixel count.", flag_values=flag_values
@@ -187,7 +187,7 @@ def _maps_of_set(text, name, sets):
     return folder
 
 
-def _score_model(predictor, pairs, settings[a_set], keep, progress):
+def _score_model(predictor, pairs, settings, keep, progress):
     from sodkeras.metrics import Evaluator, Pair
     from sodkeras.metrics.folders import read_grey
     from sodkeras.pictures import write_png

@@ -78,7 +78,7 @@ class Evaluator:
         return self
 
     def result(self):
-        """The results of all metrics in one dict of floats; their names do not collide."""
+        """The results of all metrics in one dict of floats; a name that two metrics share means the same in both."""
         return {name: value for metric in self.metrics.values() for name, value in metric.result().items()}
 
     def curves(self):

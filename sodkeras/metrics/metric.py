@@ -20,8 +20,8 @@ class Metric:
         count_empty_masks: whether pictures without a salient pixel count (each metric states how) or are left out.
 
     Raises:
-        SodkerasError: for a threshold out of range; from `update` for arrays that are not a map and its mask; from `merge` for another metric or
-            other settings; from `result` and `curves` when no picture was counted.
+        SodkerasError: for a threshold out of range; from `update` for arrays that are not a map and its mask; from
+            `merge` for another metric or other settings; from `result` and `curves` when no picture was counted.
     """
 
     def __init__(self, ground_truth_threshold=0.5, count_empty_masks=True):

@@ -59,9 +59,7 @@ def test_a_folder_of_maps_against_a_folder_of_masks(tmp_path, capsys):
     printed = capsys.readouterr().out
     for text in (printed, (out / "scores.md").read_text(), (out / "scores.tex").read_text()):
         assert f"{want['max_f']:.4f}" in text
-        assert (
-            "averaged over the pictures at each of 256 thresholds (levels > t, ε = 1e-4: SalMetric, the papers)" in text
-        )
+        assert "precision and recall averaged over the pictures (levels > t, ε = 1e-4: SalMetric, the papers)" in text
         assert "floor(255·s)" in text
     assert "\\toprule" in (out / "scores.tex").read_text()
     curves = json.loads((out / "curves.json").read_text())["pond"]["good"]
