@@ -37,6 +37,14 @@ def test_counts_and_adaptive_level_by_hand():
     assert pair.adaptive_level == 194  # 2 · 580 / 6 = 193.3
 
 
+@pytest.mark.parametrize("level", [1, 49, 98, 100, 127])
+def test_an_adaptive_threshold_equal_to_a_level_selects_it(level):
+    """Half of the pixels at one level: twice the mean is that level, which a rounded mean may miss."""
+    levels = np.zeros((7, 6), np.uint8)
+    levels[:, :3] = level
+    assert Pair(levels, levels > 0).adaptive_level == level
+
+
 @pytest.mark.parametrize(
     ("saliency_map", "ground_truth", "received"),
     [
