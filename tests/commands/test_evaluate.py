@@ -25,9 +25,9 @@ def make_set(folder, count=5, seed=0):
     for index in range(count):
         mask = np.zeros((30, 40 + index), np.uint8)
         cv2.circle(mask, (20, 15), 6 + index, 255, -1)
-        stem = masks_stem = f"photo{index}"
+        stem = f"photo{index}"
         masks[stem] = mask
-        cv2.imwrite(str(folder / f"masks/{masks_stem}.png"), mask)
+        cv2.imwrite(str(folder / f"masks/{stem}.png"), mask)
         cv2.imwrite(str(folder / f"good/{stem}.png"), cv2.GaussianBlur(mask, (0, 0), 2))
         cv2.imwrite(str(folder / f"bad/{stem}.png"), rng.integers(0, 256, mask.shape, dtype=np.uint8))
         cv2.imwrite(str(folder / f"images/{stem}.jpg"), rng.integers(0, 256, (*mask.shape, 3), dtype=np.uint8))
@@ -110,7 +110,12 @@ def test_a_model_is_scored_on_8_bit_maps_and_keeps_them(tmp_path, monkeypatch):
     row = scores(tmp_path / "out")["pond", "dark"]
     want = expected(kept / "dark/pond", masks)
     assert {name: row[name] for name in want} == want
-    # Both of a model and of the files it leaves, from now on.
+    picture = cv2.imread(str(tmp_path / "pond/images/photo0.jpg"))[..., 0]
+    saved = cv2.imread(str(kept / "dark/pond/photo0.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(
+        saved, ((np.float32(1) - picture / np.float32(255)) * np.float32(255)).astype(np.uint8)
+    )
+    # The files that a model leaves score as the model did.
     assert main.main(["evaluate", f"{kept}/dark", f"{tmp_path}/pond", f"--out={tmp_path}/again"]) == 0
     assert scores(tmp_path / "again")["pond", "dark"] == row
 
