@@ -1,0 +1,83 @@
+"""What every network promises (see `sodkeras.models.base`), as checks that a network's test calls."""
+
+import keras
+import numpy as np
+
+from sodkeras.flatten import flatten
+from sodkeras.models import MODELS, InferenceModel
+
+RNG = np.random.default_rng(0)
+
+
+def pictures(model, count=2):
+    """A batch that the model takes, of a size as small as its own input allows."""
+    height, width = (size or 64 for size in model.input_shape[1:3])
+    return RNG.normal(size=(count, height, width, 3)).astype("float32")
+
+
+def arrays(outputs):
+    return {name: np.array(value) for name, value in outputs.items()}
+
+
+def check_outputs(model):
+    """Logits at the input's size in float32, the result first."""
+    batch = pictures(model)
+    outputs = model(batch)
+    assert list(outputs) == list(model.output) and next(iter(outputs)) == "saliency_logits"
+    for name, value in outputs.items():
+        assert name.endswith("_logits")
+        assert value.shape == (*batch.shape[:3], 1)
+        assert keras.backend.standardize_dtype(value.dtype) == "float32"
+
+
+def check_inference_model(model):
+    """One map in [0, 1], from the very same weights."""
+    batch = pictures(model)
+    inference = model.inference_model()
+    logits = np.array(model(batch)["saliency_logits"])
+    saliency = np.array(inference(batch))
+    np.testing.assert_allclose(saliency, 1 / (1 + np.exp(-logits.astype("float64"))), atol=1e-6)
+    assert {id(weight) for weight in inference.weights} <= {id(weight) for weight in model.weights}
+    assert inference.inference_model() is inference
+    assert inference.preprocessing == model.preprocessing
+
+
+def check_round_trip(model, folder):
+    """A `.keras` file gives back the class, the config, the preprocessing and bit-equal outputs."""
+    batch = pictures(model)
+    assert type(model).from_config(model.get_config()).get_config() == model.get_config()
+    model.save(folder / "model.keras")
+    again = keras.models.load_model(folder / "model.keras")
+    assert type(again) is type(model) and MODELS[type(model).__name__] is type(model)
+    assert again.get_config() == model.get_config()
+    for name, value in arrays(again(batch)).items():
+        np.testing.assert_array_equal(value, np.array(model(batch)[name]), err_msg=name)
+    inference = model.inference_model()
+    inference.save(folder / "inference.keras")
+    restored = keras.models.load_model(folder / "inference.keras")
+    assert isinstance(restored, InferenceModel) and restored.preprocessing == model.preprocessing
+    np.testing.assert_array_equal(np.array(restored(batch)), np.array(inference(batch)))
+
+
+def check_flattens(model):
+    """A graph of plain layers with unique names that computes the same values from the same weights."""
+    batch = pictures(model)
+    flat = flatten(model, batch.shape[1:])
+    assert not any(getattr(layer, "_layers", None) for layer in flat.layers)
+    expected = arrays(model(batch))
+    for name, value in arrays(flat(batch)).items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+    assert {id(weight) for weight in flat.weights} == {id(weight) for weight in model.weights}
+
+
+def check_learns(model, steps=8, rate=0.01):
+    """Training on one fixed batch, with one mask for all outputs, lowers the loss; every output has its own."""
+    batch = pictures(model)
+    masks = (batch[..., :1] > 0).astype("float32")
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
+    history = model.fit(batch, masks, epochs=steps, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert all(np.isfinite(history["loss"]))
+    if len(model.output) > 1:
+        assert set(history) == {"loss", *(f"{name}_loss" for name in model.output)}
