@@ -1,0 +1,77 @@
+"""What a pruned network needs before it is used: statistics of batch norm that fit it, and training."""
+
+import keras
+
+from sodkeras.flatten import flatten
+
+
+def re_estimate_statistics(model, batches):
+    """Gives every batch norm the mean of its batches' statistics; no weight is trained.
+
+    Args:
+        model: a network.
+        batches: an iterable of preprocessed pictures `[B, H, W, 3]`; the larger the batches, the better.
+
+    Returns:
+        The number of batches.
+
+    Raises:
+        ValueError: if there is no batch.
+    """
+    # With a momentum of (n - 1) / n at batch n a moving average is the plain mean.
+    return _observe(model, batches, lambda number: (number - 1) / number)
+
+
+def released_fine_tune(model, batches):
+    """What the released "fine-tuning" does: batch norm starts at mean 0 and variance 1, and its moving averages run.
+
+    The authors' optimiser holds the weights of the network before pruning, so that none of the pruned network is ever
+    updated; only statistics change, with a momentum of 0.9 (0.1 in PyTorch's terms). A few hundred batches are needed
+    until the start is forgotten. PyTorch takes the unbiased variance of a batch, Keras the biased one.
+
+    Args, Returns, Raises: as `re_estimate_statistics`.
+    """
+    for norm in _norms(model):
+        norm.moving_mean.assign(0 * norm.moving_mean)
+        norm.moving_variance.assign(0 * norm.moving_variance + 1)
+    return _observe(model, batches, lambda number: 0.9)
+
+
+def fine_tune(model, x, y=None, epochs=20, learning_rate=1e-4, **arguments):
+    """Trains a pruned network: its weights really change, unlike in `released_fine_tune`.
+
+    Adam with the recipe's decay rates (0.9, 0.99), binary cross entropy, no dynamic weight decay.
+
+    Args:
+        model: a `SaliencyModel`; it is compiled anew.
+        x, y: pictures and masks, as `fit` takes them: a dataset of both as `x`, or two arrays.
+        epochs, learning_rate: the papers prune and fine-tune for the last 20 of 300 epochs.
+        **arguments: further arguments of `fit`.
+
+    Returns:
+        The `History` of `fit`.
+    """
+    optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.9, beta_2=0.99)
+    model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
+    return model.fit(x, y, epochs=epochs, **arguments)
+
+
+def _norms(model):
+    return [layer for layer in flatten(model).layers if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+def _observe(model, batches, momentum):
+    norms = _norms(model)
+    before = [norm.momentum for norm in norms]
+    number = 0
+    try:
+        for number, batch in enumerate(batches, start=1):
+            for norm in norms:
+                norm.momentum = momentum(number)
+            model(batch, training=True)
+    finally:
+        for norm, value in zip(norms, before, strict=True):
+            norm.momentum = value
+    if not number:
+        raise ValueError("Statistics need at least one batch. Received: none")
+    return number
