@@ -98,6 +98,7 @@ def run(flag_values, arguments):
         pictures = {a_set: a_set.join_pictures() for a_set in sets}
         predictors = {name: open_predictor(model) for name, model in models.items()}
         jobs += [(a_set, *method, pictures[a_set]) for a_set in sets for method in predictors.items()]
+        jobs.sort(key=lambda job: sets.index(job[0]))  # a table compares methods within a set
     total = sum(len(pairs) for *_, pairs in jobs)
 
     rows, curves, failures = [], {}, []
@@ -115,7 +116,8 @@ def run(flag_values, arguments):
             except SodkerasError as error:  # no picture that counts is left
                 failures.append((f"{method} on {a_set.name}", error))
                 continue
-            row = {"set": a_set.name, "method": method, "pictures": evaluator.pictures}
+            counted = evaluator.pictures - (0 if flag_values.count_empty_masks else evaluator.empty_masks)
+            row = {"set": a_set.name, "method": method, "pictures": counted}
             row |= {"empty_masks": evaluator.empty_masks, "ground_truth_threshold": a_set.threshold}
             rows.append(row | results)
             curves.setdefault(a_set.name, {})[method] = evaluator.curves()

@@ -30,7 +30,7 @@ class ScoreTable:
     """Rows of scores with the conventions that give them their meaning.
 
     Args:
-        rows: a list of dicts with "set", "method", "pictures" (those that were scored), "empty_masks",
+        rows: a list of dicts with "set", "method", "pictures" (those that count), "empty_masks",
             "ground_truth_threshold" and the results by name.
         conventions: a list of sentences, printed with every form of the table but CSV.
     """

@@ -133,6 +133,7 @@ def test_one_bad_file_is_named_and_the_rest_is_scored(tmp_path, monkeypatch, cap
     for path, reason in (("photo1.png", "cut off"), ("photo2.png", "size"), ("photo3.jpg", "damaged")):
         assert any(path in line and reason in line for line in errors.splitlines())
     rows = scores(tmp_path / "out")
+    assert list(rows) == [("pond", "good"), ("pond", "dark")]
     assert rows["pond", "good"]["pictures"] == 3
     assert rows["pond", "dark"]["pictures"] == 4
     want = expected(good, {stem: masks[stem] for stem in ("photo0", "photo3", "photo4")})
@@ -165,7 +166,7 @@ def test_empty_masks_are_counted_or_left_out_and_said(tmp_path):
     masks = make_set(tmp_path / "pond")
     cv2.imwrite(str(tmp_path / "pond/masks/photo0.png"), np.zeros_like(masks["photo0"]))
     arguments = ["evaluate", f"{tmp_path}/pond/good", f"{tmp_path}/pond", f"--out={tmp_path}/out", "--metrics=f,mae"]
-    for flag, words in (("--count_empty_masks", "count"), ("--nocount_empty_masks", "are left out")):
+    for flag, words, pictures in (("--count_empty_masks", "count", 5), ("--nocount_empty_masks", "are left out", 4)):
         assert main.main([*arguments, flag]) == 0
         assert f"empty masks {words}: pond has 1" in (tmp_path / "out/scores.md").read_text()
         masks["photo0"] = np.zeros_like(masks["photo0"])
@@ -174,6 +175,7 @@ def test_empty_masks_are_counted_or_left_out_and_said(tmp_path):
         )
         row = scores(tmp_path / "out")["pond", "good"]
         assert {name: row[name] for name in want} == want
+        assert row["pictures"] == pictures
         assert "s" not in row
 
 
