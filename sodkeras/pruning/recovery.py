@@ -52,6 +52,8 @@ def fine_tune(model, x, y=None, epochs=20, learning_rate=1e-4, **arguments):
         The `History` of `fit`.
     """
     optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.9, beta_2=0.99)
+    # Variables made while a graph is traced make TensorFlow trace it twice.
+    optimizer.build(model.trainable_variables)
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
     return model.fit(x, y, epochs=epochs, **arguments)
 
