@@ -22,9 +22,14 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=LIBRARY + ["sodkeras.training", "sodkeras.tflite"],
-    package_dir={"sodkeras": "sodkeras", "sodkeras.training": "training", "sodkeras.tflite": "tflite"},
-    package_data={"sodkeras": ["presets/*.json", "commands/*.html"]},
+    packages=[*LIBRARY, "sodkeras.training", "sodkeras.tflite", "sodkeras.examples"],
+    package_dir={
+        "sodkeras": "sodkeras",
+        "sodkeras.training": "training",
+        "sodkeras.tflite": "tflite",
+        "sodkeras.examples": "examples",
+    },
+    package_data={"sodkeras": ["presets/*.json"], "sodkeras.examples": ["*.jpg", "*.md"]},
     install_requires=[
         "absl-py>=1.2",
         "ai-edge-litert>=2.3",
@@ -32,7 +37,7 @@ setup(
         "matplotlib>=3.8",  # contact sheets and plots
         "numpy>=1.26",
         "onnx>=1.17",  # reads the released U²-Net files
-        # The headless build is the same cv2 without its windows: it needs no libGL, so it also runs on a bare server or board.
+        # opencv-python without its windows: the same cv2, but no libGL is needed, which a bare server or board lacks.
         "opencv-python-headless>=4.10",
         "pooch>=1.8",  # downloads, checked and put in place in one step
         "tabulate>=0.9",

@@ -27,3 +27,14 @@ def flatten(model, input_shape=None):
 
 def _parts(layer):
     return getattr(layer, "_layers", None)
+
+
+def calls(model):
+    """The layer calls of a functional graph, in running order, without those that the layers had in other graphs.
+
+    Returns:
+        A list of `(layer, input tensors, output tensor)`, for layers with one output.
+    """
+    by_depth = model._nodes_by_depth
+    nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+    return [(node.operation, node.input_tensors, node.outputs[0]) for node in nodes if not node.is_input]

@@ -39,7 +39,7 @@ def read_picture(source):
 def _decode(content, name):
     encoded = np.frombuffer(content, np.uint8)
     is_jpeg = content[:2] == b"\xff\xd8"
-    if is_jpeg and not _jpeg_is_whole(content) or content[:4] == b"\x89PNG" and b"IEND" not in content[-64:]:
+    if (is_jpeg and not _jpeg_is_whole(content)) or (content[:4] == b"\x89PNG" and b"IEND" not in content[-64:]):
         raise SodkerasError(f"The picture is cut off in the middle; get the whole file. Received: {name}")
     try:
         picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
@@ -87,7 +87,9 @@ def _from_array(array):
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
-        raise SodkerasError(f"A picture is an array [H, W], or [H, W, C] with 1, 3 or 4 channels. Received: {array.shape}")
+        raise SodkerasError(
+            f"A picture is an array [H, W], or [H, W, C] with 1, 3 or 4 channels. Received: {array.shape}"
+        )
     array = _to_uint8(array)
     if array.shape[2] == 4:
         return _over_white(array[..., :3], array[..., 3])
@@ -103,7 +105,7 @@ def _to_uint8(array):
         return array.astype(np.uint8) * 255
     if np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())
-        if not (0 <= low and high <= 1):  # NaN fails too
+        if not (low >= 0 and high <= 1):  # NaN fails too
             raise SodkerasError(f"A picture of floats has values in [0, 1]. Received: {low} to {high}")
         return np.round(array * 255).astype(np.uint8)
     raise SodkerasError(f"A picture is uint8, uint16, bool, or floats in [0, 1]. Received: {array.dtype}")
@@ -119,6 +121,12 @@ def encode_png(array):
     if array.ndim == 3:
         array = cv2.cvtColor(array, cv2.COLOR_RGBA2BGRA if array.shape[2] == 4 else cv2.COLOR_RGB2BGR)
     return cv2.imencode(".png", array)[1].tobytes()
+
+
+def encode_jpeg(picture, quality=92):
+    """JPEG bytes of an RGB picture, uint8 `[H, W, 3]`."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
 def write_png(path, array):
@@ -145,23 +153,27 @@ def find_pictures(patterns):
     """
     found = {}
     for pattern in map(str, patterns):
-        path = pathlib.Path(pattern)
-        if path.is_dir():
-            try:
-                files = [file for file in sorted(path.iterdir()) if _looks_like_picture(file)]
-            except OSError as error:
-                raise SodkerasError(f"Cannot read the folder ({error.strerror}). Received: {path}") from None
-            if not files:
-                raise SodkerasError(f"The folder holds no pictures ({' '.join(SUFFIXES)}). Received: {path}")
-        elif glob.has_magic(pattern) and not path.exists():
-            files = [pathlib.Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
-            files = [file for file in files if _looks_like_picture(file)]
-            if not files:
-                raise SodkerasError(f"No picture matches the pattern. Received: {pattern}")
-        else:
-            files = [path]
-        found.update(dict.fromkeys(files))
+        try:
+            found.update(dict.fromkeys(_find(pattern)))
+        except OSError as error:
+            raise SodkerasError(f"Cannot read the folder ({error.strerror}). Received: {pattern}") from None
     return list(found)
+
+
+def _find(pattern):
+    path = pathlib.Path(pattern)
+    if path.is_dir():
+        files = [file for file in sorted(path.iterdir()) if _looks_like_picture(file)]
+        if not files:
+            raise SodkerasError(f"The folder holds no pictures ({' '.join(SUFFIXES)}). Received: {path}")
+        return files
+    if glob.has_magic(pattern) and not path.exists():
+        matches = [pathlib.Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
+        files = [file for file in matches if _looks_like_picture(file)]
+        if not files:
+            raise SodkerasError(f"No picture matches the pattern. Received: {pattern}")
+        return files
+    return [path]
 
 
 def _looks_like_picture(path):

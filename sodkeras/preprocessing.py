@@ -76,8 +76,7 @@ class Preprocessing:
     def to_dict(self):
         """A plain dict that JSON carries unchanged and `Preprocessing.from_dict` reads."""
         return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(self).items()
+            name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()
         }
 
     @classmethod
@@ -86,5 +85,7 @@ class Preprocessing:
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise SodkerasError(f"This version of sodkeras knows the preprocessing keys {sorted(known)}. Received: {unknown}")
+            raise SodkerasError(
+                f"This version of sodkeras knows the preprocessing keys {sorted(known)}. Received: {unknown}"
+            )
         return cls(**values)

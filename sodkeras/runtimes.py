@@ -127,7 +127,7 @@ def read_metadata(content, name):
         if entry.Name().decode() == METADATA_NAME:
             return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
     raise SodkerasError(
-        f"The .tflite file does not say how to prepare a picture for it; make it with sodkeras convert. Received: {name}"
+        f"The .tflite file does not say how to prepare its pictures; make it with sodkeras convert. Received: {name}"
     )
 
 

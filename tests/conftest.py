@@ -14,7 +14,9 @@ def reference():
     """The folder with golden arrays and research pictures, which are never part of the repository."""
     folder = pathlib.Path(os.environ.get("SODKERAS_REFERENCE", REPOSITORY.parent / "shared"))
     if not (folder / "reference").is_dir():
-        pytest.skip(f"no golden arrays under {folder}; set SODKERAS_REFERENCE to the folder that holds reference/ and data/")
+        pytest.skip(
+            f"no golden arrays under {folder}; set SODKERAS_REFERENCE to the folder that holds reference/ and data/"
+        )
     return folder
 
 

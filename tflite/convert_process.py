@@ -38,21 +38,38 @@ def _convert_all(job, progress):
     say = functools.partial(print, file=progress, flush=True)
     say(f"converting {job['source']}: loading")
     model = _load(job["source"])
-    size = model.preprocessing.size
-    say(f"converting {model.name.removesuffix('_inference')}: tracing at {size[0]}x{size[1]}")
-    saved_model = f"{job['scratch']}/saved_model"
-    _export(model, saved_model)
-    results = []
-    for numerics in job["numerics"]:
-        name = model.name.removesuffix("_inference")
-        stem = f"{name}-{size[0]}x{size[1]}-{numerics}"
+    name = model.name.removesuffix("_inference")
+    height, width = model.preprocessing.size
+    say(f"converting {name}: tracing at {height}x{width}")
+    plain = _export(model, model.preprocessing, f"{job['scratch']}/plain")
+    equalized = None
+    results = {}
+    # Equalization changes the weights in place, so what it is for comes last.
+    for numerics in sorted(job["numerics"], key=needs_calibration):
+        if needs_calibration(numerics) and equalized is None:
+            equalized = _equalize(model, job, progress)
         say(f"converting {name}: {numerics}")
+        saved_model = equalized if needs_calibration(numerics) else plain
         content = _convert(saved_model, numerics, model.preprocessing, job["pictures"], progress)
         metadata = _metadata(model, job, numerics)
-        path = pathlib.Path(job["scratch"]) / f"{stem}.tflite"
+        path = pathlib.Path(job["scratch"]) / f"{name}-{height}x{width}-{numerics}.tflite"
         path.write_bytes(_with_metadata(content, metadata))
-        results.append({"file": path.name, "scratch_file": str(path), "metadata": metadata | _tensors(path)})
-    return results
+        results[numerics] = {"file": path.name, "scratch_file": str(path), "metadata": metadata | _tensors(path)}
+    return [results[numerics] for numerics in job["numerics"]]
+
+
+def _equalize(model, job, progress):
+    """A SavedModel of the same function with channels of like range: 8 bits then go further."""
+    from tqdm import tqdm
+
+    from sodkeras.flatten import flatten
+    from sodkeras.pictures import read_picture
+    from sodkeras.tflite.equalize import equalize
+
+    flat = flatten(model, (*model.preprocessing.size, 3))
+    pictures = tqdm(job["pictures"], desc="measuring channels", unit="picture", file=progress)
+    equalize(flat, (model.preprocessing(read_picture(path)) for path in pictures))
+    return _export(flat, model.preprocessing, f"{job['scratch']}/equalized")
 
 
 def _load(source):
@@ -65,8 +82,8 @@ def _load(source):
     return weights.load_model(source).inference_model()
 
 
-def _export(model, path):
-    """Writes a SavedModel with a static batch of one.
+def _export(model, preprocessing, path):
+    """Writes a SavedModel with a static batch of one, and returns its path.
 
     A dynamic batch would leave space-to-batch operators around dilated convolutions, and converting the bare function
     of a Keras 3 model leaves its variables unfrozen.
@@ -76,9 +93,10 @@ def _export(model, path):
 
     archive = keras.export.ExportArchive()
     archive.track(model)
-    signature = tf.TensorSpec((1, *model.preprocessing.size, 3), tf.float32, name="picture")
+    signature = tf.TensorSpec((1, *preprocessing.size, 3), tf.float32, name="picture")
     archive.add_endpoint("serve", lambda picture: model(picture, training=False), input_signature=[signature])
     archive.write_out(path, verbose=False)
+    return path
 
 
 def _convert(saved_model, numerics, preprocessing, pictures, progress):

@@ -22,7 +22,9 @@ def resolve(names):
     full = list(dict.fromkeys(ALIASES.get(name, name) for name in names))
     unknown = [name for name in full if name not in NUMERICS]
     if unknown or not full:
-        raise UsageError(f"The numerics are {', '.join([*NUMERICS, *ALIASES])}. Received: {','.join(unknown) or 'none'}")
+        raise UsageError(
+            f"The numerics are {', '.join([*NUMERICS, *ALIASES])}. Received: {','.join(unknown) or 'none'}"
+        )
     return full
 
 

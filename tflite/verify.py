@@ -89,31 +89,48 @@ def compare(reference, candidate, pictures, progress=iter):
         An `Agreement`.
 
     Raises:
-        SodkerasError: if the two prepare pictures differently, there is no picture, or the candidate gives maps that
-            are not finite, or always the same map on pictures that differ.
+        SodkerasError: if the two prepare pictures differently, and as `agreement`.
     """
     if reference.preprocessing != candidate.preprocessing:
         raise SodkerasError(
             f"The two prepare pictures differently: {reference.preprocessing}. Received: {candidate.preprocessing}"
         )
-    names, iou, mae, largest, maps = [], [], [], [], []
+    expected, received = {}, {}
     for name, picture in progress(pictures):
         batch = candidate.preprocessing(picture)
-        expected, received = reference(batch)[0], candidate(batch)[0]
-        if not np.isfinite(received).all():
-            raise SodkerasError(f"{candidate.numerics} gives values that are no numbers. Received: {name}")
-        difference = np.abs(expected - received)
-        names.append(str(name))
-        iou.append(mask_iou(expected, received))
+        expected[str(name)] = reference(batch)[0]
+        received[str(name)] = candidate(batch)[0]
+    return agreement(expected, received)
+
+
+def agreement(expected, received):
+    """Compares maps with maps.
+
+    Args:
+        expected, received: dicts of a picture's name to its map `[h, w]`, with the same keys.
+
+    Returns:
+        An `Agreement`.
+
+    Raises:
+        SodkerasError: if there is no picture, or the received maps are not finite, or one and the same constant on
+            pictures whose expected maps vary: a file that lost its weights.
+    """
+    if not expected:
+        raise SodkerasError("A comparison needs at least one picture. Received: none")
+    iou, mae, largest = [], [], []
+    for name, reference in expected.items():
+        if not np.isfinite(received[name]).all():
+            raise SodkerasError(f"The converted network gives values that are no numbers. Received: {name}")
+        difference = np.abs(reference - received[name])
+        iou.append(mask_iou(reference, received[name]))
         mae.append(float(difference.mean()))
         largest.append(float(difference.max()))
-        maps.append((float(expected.std()), float(received.std()), float(received.mean())))
-    if not names:
-        raise SodkerasError("Verification needs at least one picture. Received: none")
-    varied, constant = max(row[0] for row in maps) > 1e-3, max(row[1] for row in maps) < 1e-6
-    if varied and constant and len({row[2] for row in maps}) == 1:
+    constants = {float(values.flat[0]) for values in received.values() if np.ptp(values) < 1e-6}
+    all_constant = all(np.ptp(values) < 1e-6 for values in received.values())
+    if all_constant and len(constants) == 1 and any(np.ptp(values) > 1e-2 for values in expected.values()):
         raise SodkerasError(
-            f"{candidate.numerics} gives one constant map whatever the picture: its weights were lost. "
-            f"Received: {maps[0][2]:g} everywhere"
+            "The converted network gives one constant map whatever the picture, as when its weights were lost: convert "
+            f"it again. Received: {constants.pop():g} everywhere"
         )
-    return Agreement(names, iou, mae, largest)
+    return Agreement(list(expected), iou, mae, largest)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from sodkeras.flatten import flatten
+from sodkeras.flatten import calls, flatten
 
 
 def restore_statistics(model, batches):
@@ -24,8 +24,11 @@ def restore_statistics(model, batches):
         ValueError: if there is no picture.
     """
     flat = flatten(model)
-    norms = [layer for layer in flat.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    taps = keras.Model(flat.input, [norm.input for norm in norms])
+    found = [
+        (layer, inputs[0]) for layer, inputs, _ in calls(flat) if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    norms = [norm for norm, _ in found]
+    taps = keras.Model(flat.input, [tap for _, tap in found])
     count, sums, squares = 0, [0.0] * len(norms), [0.0] * len(norms)
     for batch in batches:
         for index, tap in enumerate(taps(batch, training=False)):

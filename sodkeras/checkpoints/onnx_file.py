@@ -39,7 +39,7 @@ def read_convolutions(path):
             values = [onnx.numpy_helper.to_array(arrays[name]) for name in node.input[1:]]
         except KeyError as error:
             raise SodkerasError(
-                f"The weights {error} are not stored in the ONNX file; export it with constants folded. Received: {path}"
+                f"The ONNX file lacks the weights {error}; export it with constants folded. Received: {path}"
             ) from None
         kernel = np.ascontiguousarray(values[0].transpose(2, 3, 1, 0))
         convolutions.append((kernel, values[1] if len(values) > 1 else None))

@@ -20,15 +20,21 @@ def read_state_dict(path):
     try:
         import torch
     except ImportError:
-        raise SodkerasError(f'Reading a PyTorch file needs torch: pip install "sodkeras[torch]". Received: {path}') from None
+        raise SodkerasError(
+            f'Reading a PyTorch file needs torch: pip install "sodkeras[torch]". Received: {path}'
+        ) from None
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         reason = str(error).split("\n")[0]
-        raise SodkerasError(f"The file is no PyTorch checkpoint of plain tensors ({reason}). Received: {path}") from None
+        raise SodkerasError(
+            f"The file is no PyTorch checkpoint of plain tensors ({reason}). Received: {path}"
+        ) from None
     stored = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
     arrays = {
-        name.removeprefix("module."): tensor.numpy() for name, tensor in stored.items() if isinstance(tensor, torch.Tensor)
+        name.removeprefix("module."): tensor.numpy()
+        for name, tensor in stored.items()
+        if isinstance(tensor, torch.Tensor)
     }
     if not arrays:
         raise SodkerasError(f"The PyTorch file holds no state dict. Received: {path}")

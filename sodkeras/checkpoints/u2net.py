@@ -48,7 +48,9 @@ def load_state_dict(model, arrays):
 
     def fill(variable, name, transpose=None):
         if name not in rest:
-            raise SodkerasError(f"The state dict is not that of a U²-Net: it has no {name!r}. Received: {len(arrays)} names")
+            raise SodkerasError(
+                f"The state dict is not that of a U²-Net: it has no {name!r}. Received: {len(arrays)} names"
+            )
         value = rest.pop(name)
         _assign(variable, value if transpose is None else value.transpose(transpose), name)
 

@@ -46,7 +46,9 @@ def run(flag_values, arguments):
         rows.append(benchmark_file(path, picture, flag_values.threads, flag_values.runs, flag_values.warmup))
         print(f"{path}: {rows[-1]['delegation']}")
     shown = COLUMNS[: COLUMNS.index("operators")]
-    print(tabulate([[row[name] for name in shown] for row in rows], headers=[name.replace("_", "\n") for name in shown]))
+    print(
+        tabulate([[row[name] for name in shown] for row in rows], headers=[name.replace("_", "\n") for name in shown])
+    )
     print(f"{rows[0]['cpu']}, {rows[0]['system']}; picture {picture.shape[1]}x{picture.shape[0]}")
     if flag_values.csv:
         _append(pathlib.Path(flag_values.csv), rows, COLUMNS)

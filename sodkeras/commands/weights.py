@@ -47,7 +47,9 @@ def _list(flag_values):
     for name in weights.preset_names():
         preset = weights.preset(name)
         path = weights.cached(name)
-        rows.append([name, preset["title"], f"{preset['bytes'] / 1e6:.1f} MB", preset["licence"], path or "not fetched"])
+        rows.append(
+            [name, preset["title"], f"{preset['bytes'] / 1e6:.1f} MB", preset["licence"], path or "not fetched"]
+        )
     print(tabulate(rows, headers=["name", "what", "size", "licence", "file"]))
     return 0
 

@@ -3,7 +3,10 @@
 import keras
 
 #: U(-1/√fan_in, 1/√fan_in), the convolution initialisation of every released code this project reproduces.
-UNIFORM_FAN_IN = {"class_name": "VarianceScaling", "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"}}
+UNIFORM_FAN_IN = {
+    "class_name": "VarianceScaling",
+    "config": {"scale": 1 / 3, "mode": "fan_in", "distribution": "uniform"},
+}
 
 
 @keras.saving.register_keras_serializable(package="sodkeras")

@@ -50,15 +50,10 @@ class ResidualU(keras.layers.Layer):
                 name=f"{self.name}_{name}",
             )
 
-        if dilated:
-            dilations = [2**level for level in range(height)]
-        else:
-            dilations = [1] * (height - 1) + [2]
+        dilations = [2**level for level in range(height)] if dilated else [1] * (height - 1) + [2]
         self.input_unit = unit("in", filters, 1)
         #: Encoder units 1 … L, from the block's own size inwards.
-        self.encoder_units = [
-            unit(f"e{level + 1}", mid_filters, dilation) for level, dilation in enumerate(dilations)
-        ]
+        self.encoder_units = [unit(f"e{level + 1}", mid_filters, dilation) for level, dilation in enumerate(dilations)]
         #: Decoder units L-1 … 1, from the inside out; the last one restores `filters` channels.
         self.decoder_units = [
             unit(f"d{level + 1}", mid_filters if level else filters, dilations[level])

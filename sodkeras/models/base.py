@@ -50,11 +50,11 @@ class SaliencyModel(keras.Model):
     def compile(self, optimizer="rmsprop", loss=None, **kwargs):
         """As `keras.Model.compile`; one loss serves every output."""
         if loss is not None and not isinstance(loss, (dict, list, tuple)):
-            loss = {name: loss for name in self.output}
+            loss = dict.fromkeys(self.output, loss)
         super().compile(optimizer=optimizer, loss=loss, **kwargs)
 
     def _for_every_output(self, y):
-        return y if y is None or tree.is_nested(y) else {name: y for name in self.output}
+        return y if y is None or tree.is_nested(y) else dict.fromkeys(self.output, y)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return super().compute_loss(x, self._for_every_output(y), y_pred, sample_weight, training)

@@ -1,6 +1,7 @@
 """U²-Net and U²-Net†.
 
-Paper: Qin et al., "U²-Net: Going deeper with nested U-structure for salient object detection", Pattern Recognition 2020.
+Paper: Qin et al., "U²-Net: Going deeper with nested U-structure for salient object detection", Pattern Recognition
+2020.
 Released weights: Apache-2.0.
 Differs from the paper as the released code does: convolutions keep a bias in front of their batch norm, and the
 weights start as U(±1/√fan_in); pass `kernel_initializer="glorot_uniform"` for the paper's Xavier.

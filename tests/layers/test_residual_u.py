@@ -60,7 +60,8 @@ def test_training_mode_reaches_every_batch_norm():
 
 
 @pytest.mark.parametrize(
-    "layer", [ConvUnit(3, 2, "glorot_uniform", name="unit"), ResidualU(4, 2, 3, True, "he_normal"), ResizeLike(name="r")]
+    "layer",
+    [ConvUnit(3, 2, "glorot_uniform", name="unit"), ResidualU(4, 2, 3, True, "he_normal"), ResizeLike(name="r")],
 )
 def test_config_round_trips(layer):
     again = type(layer).from_config(layer.get_config())

@@ -1,0 +1,177 @@
+"""sodkeras demo: shows everything once, from released weights to .tflite files, on the example photos.
+
+usage: sodkeras demo [--flag=value ...]
+
+Fetches U²-Net† (4.6 MB), makes saliency maps of the photos with Keras, converts the network to float and int8 .tflite,
+compares the three on every photo, times them on one thread, and writes to --out:
+
+  PHOTO/photo.jpg map.png overlay.png cutout.png     for each photo, from the Keras model
+  contact_sheet.png                                  all photos, all three networks
+  results.csv                                        size, latency, agreement
+  report.html                                        all of it on one page
+  *.tflite                                           the converted networks
+"""
+
+import csv
+import pathlib
+import time
+
+from absl import flags
+
+from sodkeras.errors import SodkerasError
+
+
+def define_flags(flag_values):
+    flags.DEFINE_string("out", "out/demo", "The folder to write to.", flag_values=flag_values)
+    flags.DEFINE_string("model", "u2netp", "A preset's name or a .keras file.", flag_values=flag_values)
+    flags.DEFINE_string("pictures", None, "A folder of photos instead of the examples.", flag_values=flag_values)
+    flags.DEFINE_integer("runs", 10, "Measured runs for the latency.", lower_bound=1, flag_values=flag_values)
+
+
+def run(flag_values, arguments):
+    import os
+
+    from tabulate import tabulate
+
+    from sodkeras.commands.startup import open_predictor
+    from sodkeras.pictures import find_pictures, read_picture
+    from sodkeras.runtimes import LiteRTRuntime
+    from sodkeras.tflite.benchmark import cpu_model
+    from sodkeras.tflite.convert import convert
+
+    start = time.monotonic()
+
+    def say(text):
+        print(f"[{time.monotonic() - start:5.0f} s] {text}", flush=True)
+
+    os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # the latencies are for one thread, Keras's too
+    out = pathlib.Path(flag_values.out)
+    found = find_pictures([flag_values.pictures or _examples()])
+    pictures = {path.stem: read_picture(path) for path in found}
+    say(f"{len(pictures)} photos; starting Keras and fetching {flag_values.model}")
+    predictor = open_predictor(flag_values.model)
+    runtimes = {"Keras": predictor.runtime}
+    say("converting to float32 and static_wi8_ai8 (8-bit integer), calibrated with these photos")
+    files = convert(flag_values.model, out, ["float32", "static_wi8_ai8"], calibration=found)
+    for file in files:
+        runtime = LiteRTRuntime(file, threads=1)
+        runtimes[f"LiteRT {runtime.numerics}"] = runtime
+
+    say("running all three on every photo")
+    maps = {
+        name: {stem: runtime(runtime.preprocessing(picture))[0] for stem, picture in pictures.items()}
+        for name, runtime in runtimes.items()
+    }
+    say(f"timing each, {flag_values.runs} runs on one thread")
+    rows = _rows(runtimes, [None, *files], maps, pictures, flag_values.runs)
+    say("writing the pictures and the report")
+    _write(out, predictor, pictures, maps, rows, f"{cpu_model()}, one thread, {flag_values.runs} runs")
+    print(tabulate(rows.values(), headers="keys", disable_numparse=True))
+    say(f"done: open {out / 'report.html'}")
+    return 0
+
+
+def _examples():
+    """The example photos: beside the package in a checkout, inside it when installed."""
+    package = pathlib.Path(__file__).parents[1]
+    for folder in (package.parent / "examples", package / "examples"):
+        if (folder / "ATTRIBUTION.md").is_file():
+            return folder
+    raise SodkerasError(f"The example photos are not installed; give --pictures=FOLDER. Received: {package}")
+
+
+def _rows(runtimes, files, maps, pictures, runs):
+    """For each runtime, what the table says of it."""
+    import numpy as np
+
+    from sodkeras.tflite.benchmark import measure
+    from sodkeras.tflite.partitions import count_partitions
+    from sodkeras.tflite.verify import TOLERANCES, agreement
+
+    rows = {}
+    for (name, runtime), file in zip(runtimes.items(), files, strict=True):
+        times = measure(runtime, next(iter(pictures.values())), runs)["inference"]
+        row = {
+            "network": name,
+            "MB": f"{file.stat().st_size / 1e6:.2f}" if file else "",
+            "median ms": f"{np.median(times):.1f}",
+            "p90 ms": f"{np.percentile(times, 90):.1f}",
+            "mask IoU median (worst)": "",
+            "MAE median (worst)": "",
+            "against Keras": "",
+            "XNNPACK": "",
+        }
+        if file:
+            against = agreement(maps["Keras"], maps[name])
+            summary = against.summary()
+            violations = against.violations(TOLERANCES[runtime.numerics])
+            row["mask IoU median (worst)"] = f"{summary['median_iou']:.4f} ({summary['worst_iou']:.4f})"
+            row["MAE median (worst)"] = f"{summary['median_mae']:.2g} ({summary['worst_mae']:.2g})"
+            row["against Keras"] = (
+                "agrees" if not violations else f"outside: {', '.join(v.split()[0] for v in violations)}"
+            )
+            row["XNNPACK"] = str(count_partitions(runtime.interpreter)).split(";")[0]
+        rows[name] = row
+    return rows
+
+
+def _write(out, predictor, pictures, maps, rows, machine):
+    from sodkeras import compositing, report
+    from sodkeras.files import whole_file
+    from sodkeras.pictures import encode_jpeg, encode_png
+
+    sheet = []
+    parts = [
+        report.paragraph(
+            f"{predictor.runtime.name}: the same network in Keras and, converted, in LiteRT. "
+            f"Latency of inference on {machine}."
+        ),
+        report.table([list(row.values()) for row in rows.values()], list(next(iter(rows.values())))),
+        report.paragraph(
+            "Mask IoU and MAE compare the maps with the Keras model's at the network's size, masks at 0.5, over all "
+            "photos below. 'agrees' is within the limits of sodkeras verify."
+        ),
+    ]
+    for stem, picture in pictures.items():
+        at_size = {
+            name: predictor.preprocessing.restore(by_stem[stem], picture.shape[:2]) for name, by_stem in maps.items()
+        }
+        keras_map = at_size["Keras"]
+        images = {
+            "photo.jpg": encode_jpeg(picture),
+            "map.png": encode_png(compositing.grey(keras_map)),
+            "overlay.png": encode_png(compositing.overlay(picture, keras_map)),
+            "cutout.png": encode_png(compositing.cut_out(picture, keras_map)),
+        }
+        for name, content in images.items():
+            with whole_file(out / stem / name) as temporary:
+                temporary.write_bytes(content)
+        others = {
+            f"{name}: map": encode_png(compositing.grey(values)) for name, values in at_size.items() if name != "Keras"
+        }
+        parts.append(report.heading(stem))
+        parts.append(
+            report.figures(
+                [
+                    (name, content, "image/jpeg" if name.endswith(".jpg") else "image/png")
+                    for name, content in {**images, **others}.items()
+                ]
+            )
+        )
+        sheet.append(
+            (
+                stem,
+                [
+                    picture,
+                    *(compositing.grey(values) for values in at_size.values()),
+                    compositing.overlay(picture, keras_map),
+                    compositing.cut_out(picture, keras_map),
+                ],
+            )
+        )
+    report.contact_sheet(out / "contact_sheet.png", sheet, ["photo", *maps, "overlay", "cut-out"])
+    report.write_page(out / "report.html", "sodkeras demo", parts)
+    with whole_file(out / "results.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, next(iter(rows.values())), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows.values())

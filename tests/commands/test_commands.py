@@ -1,0 +1,234 @@
+"""The command line as a user meets it: help, exit codes, one-sentence errors, results on disk."""
+
+import os
+import re
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from helpers import photo, tiny_model, write_photo
+from sodkeras.commands.main import VERBS, main
+from sodkeras.tflite.convert import convert
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A folder with one tiny network as `.keras` and as a float `.tflite` file."""
+    folder = tmp_path_factory.mktemp("models")
+    model = tiny_model()
+    model.save(folder / "tiny.keras")
+    convert(model, folder)
+    return folder
+
+
+@pytest.fixture
+def tflite(models):
+    return str(models / "tiny-32x48-float32.tflite")
+
+
+def failure(capsys, *argv, code=1):
+    """Runs a command that must fail, and returns its one line on stderr."""
+    assert main(argv) == code
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.splitlines() if line.startswith("sodkeras")]
+    assert len(lines) == 1 and "Traceback" not in captured.err, captured.err
+    return lines[0]
+
+
+def test_alone_it_introduces_every_verb(capsys):
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(re.search(rf"^  {verb} +\w", shown, re.M) for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_every_verb(verb, capsys):
+    assert main([verb, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"usage: sodkeras {verb}" in shown and "--debug" in shown
+
+
+def test_wrong_use_ends_with_2(capsys):
+    assert "predcit" in failure(capsys, "predcit", code=2)
+    assert "Did you mean: out" in failure(capsys, "predict", "a.jpg", "--oot=b", code=2)
+    assert "--threads" in failure(capsys, "predict", "a.jpg", "--threads=none", code=2)
+    assert "--write takes" in failure(capsys, "predict", "a.jpg", "--write=mask", code=2)
+    for verb in ("predict", "weights", "convert", "verify", "benchmark"):
+        assert f"sodkeras {verb} --help" in failure(capsys, verb, code=2)
+    assert "int9" in failure(capsys, "convert", "u2netp", "--numerics=int9", code=2)
+
+
+def test_predict_writes_what_is_asked_beside_each_other(tflite, tmp_path, capsys):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(2):
+        write_photo(photos / f"{seed}.png", seed=seed)
+    out = tmp_path / "out"
+    assert main(["predict", str(photos), f"--model={tflite}", f"--out={out}", "--write=map,overlay,cutout"]) == 0
+    assert "2 of 2 pictures done" in capsys.readouterr().out
+    names = [f"{seed}_{kind}.png" for seed in range(2) for kind in ("cutout", "map", "overlay")]
+    assert sorted(path.name for path in out.iterdir()) == names
+    channels = {
+        kind: cv2.imread(str(out / f"0_{kind}.png"), cv2.IMREAD_UNCHANGED).shape
+        for kind in ("map", "overlay", "cutout")
+    }
+    assert channels == {"map": (60, 80), "overlay": (60, 80, 3), "cutout": (60, 80, 4)}
+
+
+def test_predict_does_the_rest_and_names_what_failed(tflite, tmp_path, capsys):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    good = cv2.imencode(".jpg", photo())[1].tobytes()
+    contents = {
+        "a.jpg": good,
+        "empty.jpg": b"",
+        "text.jpg": b"a text",
+        "cut.jpg": good[: len(good) // 2],
+        "z.jpg": good,
+    }
+    for name, content in contents.items():
+        (photos / name).write_bytes(content)
+    cv2.imwrite(str(photos / "one.png"), np.zeros((1, 1, 3), np.uint8))
+    out = tmp_path / "out"
+    assert main(["predict", str(photos), str(photos / "missing.jpg"), f"--model={tflite}", f"--out={out}"]) == 1
+    captured = capsys.readouterr()
+    assert sorted(path.name for path in out.iterdir()) == ["a_map.png", "one_map.png", "z_map.png"]
+    assert "3 of 7 pictures done" in captured.out
+    failed = [line for line in captured.err.splitlines() if line.startswith("sodkeras predict:")]
+    assert len(failed) == 4
+    for name in ("empty.jpg", "text.jpg", "cut.jpg", "missing.jpg"):
+        assert sum(name in line for line in failed) == 1
+
+
+def test_pictures_of_one_name_do_not_overwrite_each_other(tflite, tmp_path):
+    for name in ("a/photo.png", "b/photo.png", "b/photo.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_photo(tmp_path / name)
+    out = tmp_path / "out"
+    assert main(["predict", f"{tmp_path}/*/photo.*", f"--model={tflite}", f"--out={out}"]) == 0
+    assert len(list(out.iterdir())) == 3
+
+
+def test_predict_errors(tflite, tmp_path, capsys):
+    path = str(write_photo(tmp_path / "photo.png"))
+    (tmp_path / "none").mkdir()
+    assert "no pictures" in failure(capsys, "predict", str(tmp_path / "none"), f"--model={tflite}")
+    assert "u2netp" in failure(capsys, "predict", path, "--model=u9net")
+    (tmp_path / "file").write_text("in the way")
+    assert "Cannot write" in failure(capsys, "predict", path, f"--model={tflite}", f"--out={tmp_path}/file/out")
+    foreign = tmp_path / "foreign.tflite"
+    foreign.write_bytes(b"no model at all")
+    assert "not a .tflite model" in failure(capsys, "predict", path, f"--model={foreign}")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX users")
+def test_unreadable_and_unwritable_folders_are_one_sentence(tmp_path):
+    (tmp_path / "closed" / "inner").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0)
+    tmp_path.chmod(0o755)
+    # Root may read and write everywhere, so the work is done as an ordinary user, after importing as this one: the
+    # packages may lie where that user cannot look.
+    become = "os.setgroups([]); os.setgid(65534); os.setuid(65534)" if os.geteuid() == 0 else "pass"
+    code = f"""
+import os, numpy
+from sodkeras import SodkerasError
+from sodkeras.pictures import find_pictures, write_png
+{become}
+for place in ("closed", "closed/inner"):
+    for act in (lambda: find_pictures([place]), lambda: write_png(place + "/a.png", numpy.zeros((2, 2), "u1"))):
+        try:
+            act()
+        except SodkerasError as error:
+            print(error)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    (tmp_path / "closed").chmod(0o755)
+    lines = result.stdout.splitlines()
+    assert len(lines) == 4, result.stderr
+    assert all(line.startswith("Cannot") and "Permission denied" in line for line in lines), lines
+
+
+def test_weights_import_says_licence_and_what_folding_means(tmp_path, capsys, monkeypatch):
+    assert "no such file" in failure(capsys, "weights", "import", str(tmp_path / "missing.onnx"))
+    (tmp_path / "text.onnx").write_text("no network")
+    assert "text.onnx" in failure(capsys, "weights", "import", str(tmp_path / "text.onnx"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["text.onnx"]
+    assert main(["weights", "list"]) == 0
+    assert "Apache-2.0" in capsys.readouterr().out
+
+
+@pytest.mark.reference
+def test_weights_import_of_the_released_file(reference, tmp_path, capsys):
+    source, photos = reference / "reference/weights/u2netp.onnx", tmp_path / "photos"
+    photos.mkdir()
+    write_photo(photos / "a.png")
+    out = tmp_path / "u2netp.keras"
+    assert main(["weights", "import", str(source), f"--out={out}"]) == 0
+    shown = capsys.readouterr().out
+    assert "Apache-2.0" in shown and "before fine-tuning" in shown
+    assert main(["weights", "import", str(source), f"--out={out}", f"--statistics={photos}"]) == 0
+    assert "112 batch norms have statistics from 1 pictures" in capsys.readouterr().out
+    assert main(["predict", str(photos), f"--model={out}", f"--out={tmp_path / 'maps'}"]) == 0
+
+
+def test_convert_verify_benchmark_from_end_to_end(models, tmp_path, capsys):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(3):
+        write_photo(photos / f"{seed}.png", seed=seed)
+    source = models / "tiny.keras"
+    assert main(["convert", str(source), "--numerics=float,int8", f"--calibrate={photos}", f"--out={tmp_path}"]) == 0
+    files = [f"{tmp_path}/tiny-32x48-{numerics}.tflite" for numerics in ("float32", "static_wi8_ai8")]
+    assert all(os.path.isfile(path) for path in files)
+    for path in files:
+        assert main(["verify", path, f"--source={source}", f"--pictures={photos}"]) == 0
+        assert "they agree" in capsys.readouterr().out
+    # The same file against a limit that nothing can keep.
+    assert main(["verify", files[1], f"--source={source}", f"--pictures={photos}", "--largest=0"]) == 1
+    assert "they do not agree: largest is" in capsys.readouterr().out
+    table = tmp_path / "table.csv"
+    for _ in range(2):
+        assert main(["benchmark", *files, "--runs=2", "--warmup=0", f"--csv={table}"]) == 0
+    assert "ops delegated" in capsys.readouterr().out
+    lines = table.read_text().splitlines()
+    assert len(lines) == 5 and lines[0].startswith("model,numerics,size") and lines[1].startswith("tiny,float32,32x48")
+
+
+def test_verify_refuses_another_networks_file(models, tflite, tmp_path, capsys):
+    other = tiny_model(size=(48, 32))
+    other.save(tmp_path / "other.keras")
+    write_photo(tmp_path / "photo.png")
+    message = failure(capsys, "verify", tflite, f"--source={tmp_path}/other.keras", f"--pictures={tmp_path}/photo.png")
+    assert "differently" in message
+
+
+def test_a_tflite_file_predicts_and_is_timed_without_keras_or_tensorflow(tflite, tmp_path):
+    """On a phone board only LiteRT, NumPy and OpenCV are there."""
+    path = write_photo(tmp_path / "photo.png")
+    code = (
+        "import sys\n"
+        "for name in ('keras', 'tensorflow', 'matplotlib', 'onnx', 'pooch'): sys.modules[name] = None\n"
+        "from sodkeras.commands.main import main\n"
+        f"assert main(['predict', {str(path)!r}, '--model={tflite}', '--out={tmp_path}/out']) == 0\n"
+        f"from sodkeras.tflite.benchmark import _benchmark_here\n"
+        "import numpy\n"
+        f"_benchmark_here({tflite!r}, numpy.zeros((5, 5, 3), 'u1'), 1, 1, 0)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "out" / "photo_map.png").is_file()
+
+
+def test_debug_shows_where_an_unexpected_error_arose(capsys, monkeypatch):
+    from sodkeras.commands import predict
+
+    def fail(flag_values, arguments):
+        raise ZeroDivisionError("the sky fell")
+
+    monkeypatch.setattr(predict, "run", fail)
+    assert failure(capsys, "predict") == "sodkeras predict: the sky fell (ZeroDivisionError; --debug shows where)"
+    assert main(["predict", "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err

@@ -1,0 +1,35 @@
+"""A network small enough to convert and run in a second, and photos that it can be tried on."""
+
+import cv2
+import numpy as np
+
+from sodkeras import Preprocessing
+
+TINY = {"encoder": [["RSU-3", 2, 4], ["RSU-3F", 2, 4]], "decoder": [["RSU-3", 2, 4]]}
+
+
+def tiny_model(size=(32, 48), seed=0):
+    """A U2Net with random weights whose maps vary with the picture."""
+    import keras
+
+    from sodkeras.models import U2Net
+
+    keras.utils.set_random_seed(seed)
+    model = U2Net(TINY, preprocessing=Preprocessing(size=size), name="tiny")
+    fusion = model.get_layer("fusion_conv")
+    fusion.kernel.assign(40 * fusion.kernel)
+    return model
+
+
+def photo(height=60, width=80, seed=0):
+    """A bright disc on a dark gradient with noise: RGB, uint8."""
+    noise = np.random.default_rng(seed).normal(0, 12, (height, width, 3))
+    gradient = np.linspace(20, 90, width)[None, :, None]
+    disc = np.zeros((height, width, 3), np.uint8)
+    cv2.circle(disc, (width // 3 + 5 * seed, height // 2), height // 4, (210, 90, 40), -1)
+    return np.clip(np.where(disc > 0, disc, gradient) + noise, 0, 255).astype(np.uint8)
+
+
+def write_photo(path, **arguments):
+    cv2.imwrite(str(path), photo(**arguments)[..., ::-1])
+    return path

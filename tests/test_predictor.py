@@ -1,0 +1,142 @@
+"""One class, any picture, Keras or LiteRT: the same kind of answer."""
+
+import io
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers import photo, tiny_model, write_photo
+from sodkeras import Predictor, SodkerasError
+from sodkeras.tflite.convert import convert
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny_model()
+
+
+@pytest.fixture(scope="module")
+def files(model, tmp_path_factory):
+    """The model as a training and an inference `.keras` file, and as a float `.tflite` file."""
+    folder = tmp_path_factory.mktemp("models")
+    model.save(folder / "training.keras")
+    model.inference_model().save(folder / "inference.keras")
+    convert(model, folder)
+    return sorted(folder.glob("*.keras")) + sorted(folder.glob("*.tflite"))
+
+
+def test_keras_files_and_tflite_give_the_map_of_the_model(model, files):
+    picture = photo()
+    batch = model.preprocessing(picture)
+    expected = keras.ops.convert_to_numpy(model.inference_model()(batch))[0, ..., 0]
+    expected = cv2.resize(expected, (80, 60), interpolation=cv2.INTER_LINEAR)
+    assert np.ptp(expected) > 0.1
+    assert [path.suffix for path in files] == [".keras", ".keras", ".tflite"]
+    for source in (model, model.inference_model(), *files):
+        predictor = Predictor(source)
+        assert predictor.preprocessing == model.preprocessing
+        assert predictor.runtime.name == "tiny"
+        saliency_map = predictor(picture)
+        assert saliency_map.dtype == np.float32 and saliency_map.shape == (60, 80)
+        np.testing.assert_allclose(saliency_map, expected, atol=1e-5)
+
+
+def test_answers_in_kind(files, tmp_path):
+    predictor = Predictor(files[-1])
+    path = write_photo(tmp_path / "photo.png")
+    picture = photo()
+    saliency_map = predictor(picture)
+    np.testing.assert_array_equal(predictor(path), saliency_map)
+    grey = np.round(saliency_map * 255).astype(np.uint8)
+    image = predictor(Image.open(path))
+    assert image.mode == "L" and np.abs(np.asarray(image).astype(int) - grey).max() <= 1
+    png = Image.open(io.BytesIO(predictor(path.read_bytes())))
+    assert png.mode == "L" and np.array_equal(np.asarray(png), np.asarray(image))
+    assert predictor(picture, "overlay").shape == (60, 80, 3)
+    assert predictor(Image.open(path), "cutout").mode == "RGBA"
+    np.testing.assert_array_equal(np.asarray(predictor(Image.open(path), "cutout"))[..., :3], picture)
+    with pytest.raises(ValueError, match="mask"):
+        predictor(picture, "mask")
+
+
+def test_one_pixel_and_a_narrow_strip_work(files):
+    predictor = Predictor(files[-1])
+    for size in ((1, 1), (1, 500), (500, 2)):
+        saliency_map = predictor(photo(*size))
+        assert saliency_map.shape == size and 0 <= saliency_map.min() <= saliency_map.max() <= 1
+
+
+def test_stream_goes_on_past_bad_files_and_never_reads_far_ahead(files, tmp_path):
+    paths = [write_photo(tmp_path / f"{index}.png", seed=index) for index in range(6)]
+    paths[2].write_bytes(b"")
+    taken = []
+    predictor = Predictor(files[-1])
+
+    def feed():
+        for path in paths:
+            taken.append(path)
+            yield path
+
+    done = []
+    for image, picture, result in predictor.stream(feed(), ahead=2):
+        done.append(image)
+        assert len(taken) <= len(done) + 2
+        if image == paths[2]:
+            assert picture is None and isinstance(result, SodkerasError)
+        else:
+            np.testing.assert_array_equal(result, predictor(image))
+    assert done == paths
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("missing.tflite", None, "no such file"),
+        ("empty.tflite", b"", "empty"),
+        ("text.tflite", b"this is not a model", r"not a \.tflite"),
+        ("cut.tflite", b"\x1c\0\0\0TFL3" + bytes(64), "LiteRT cannot load"),
+        ("missing.keras", None, "no such file"),
+        ("text.keras", b"this is not a model", r"not a \.keras"),
+        ("u2netpp", None, "u2netp"),
+    ],
+)
+def test_a_model_that_is_none(tmp_path, name, content, says):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SodkerasError, match=says):
+        Predictor(path if path.suffix else name)
+
+
+def test_models_that_were_not_made_here_are_refused(tmp_path):
+    foreign = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(1, 1)])
+    foreign.save(tmp_path / "foreign.keras")
+    with pytest.raises(SodkerasError, match="none of sodkeras"):
+        Predictor(tmp_path / "foreign.keras")
+    with pytest.raises(SodkerasError, match="not a saliency model"):
+        Predictor(foreign)
+    import tensorflow as tf
+
+    (tmp_path / "foreign.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(foreign).convert())
+    with pytest.raises(SodkerasError, match=r"sodkeras convert.*foreign\.tflite"):
+        Predictor(tmp_path / "foreign.tflite")
+
+
+@pytest.mark.reference
+def test_released_u2netp_gives_the_authors_own_maps(reference):
+    """Picture to picture, against the PNGs the authors published; their min–max stretch for the comparison only."""
+    from sodkeras.checkpoints import import_file
+
+    model, _ = import_file(reference / "reference/weights/u2netp.onnx")
+    predictor = Predictor(model)
+    folder = reference / "data/u2net_examples"
+    photos = sorted((folder / "images").iterdir())
+    assert len(photos) == 9
+    for path in photos:
+        saliency_map = predictor(path)
+        stretched = (saliency_map - saliency_map.min()) / np.ptp(saliency_map)
+        expected = cv2.imread(str(folder / "u2netp" / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE) / 255
+        assert np.abs(stretched - expected).mean() <= 0.01, path.name

@@ -1,0 +1,148 @@
+"""Fetching by name: the right file or none, whatever the network does."""
+
+import hashlib
+import json
+import threading
+import zipfile
+
+import pytest
+
+from sodkeras import SodkerasError, weights
+
+CONTENT = b"the weights" * 1000
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """A preset of our own, with the cache and the sources in a temporary folder."""
+    presets = tmp_path / "presets"
+    presets.mkdir()
+
+    def define(sources, content=CONTENT):
+        preset = weights.preset("u2netp") | {
+            "file": "stand-in.onnx",
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "sources": sources,
+        }
+        (presets / "stand-in.json").write_text(json.dumps(preset))
+        monkeypatch.setattr(weights, "_PRESETS", presets)
+
+    monkeypatch.setenv("SODKERAS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "right.onnx").write_bytes(CONTENT)
+    (tmp_path / "wrong.onnx").write_bytes(CONTENT[:-1])
+    return define
+
+
+def files_in_cache(tmp_path):
+    return sorted(path.name for path in (tmp_path / "cache").rglob("*") if path.is_file())
+
+
+def test_every_preset_says_all_that_is_needed():
+    for name in weights.preset_names():
+        preset = weights.preset(name)
+        assert preset["name"] == name and len(preset["sha256"]) == 64 and preset["bytes"] > 0
+        assert preset["licence"] and preset["origin"] and preset["sources"]
+        weights.Preprocessing.from_dict(preset["preprocessing"])
+
+
+def test_the_next_source_serves_where_the_first_is_wrong_or_gone(stand_in, tmp_path):
+    stand_in(
+        [
+            {"kind": "url", "url": "http://127.0.0.1:9/refused.onnx"},
+            {"kind": "file", "path": str(tmp_path / "missing.onnx")},
+            {"kind": "file", "path": str(tmp_path / "wrong.onnx")},
+            {"kind": "file", "path": str(tmp_path / "right.onnx")},
+        ]
+    )
+    assert weights.cached("stand-in") is None
+    path = weights.fetch("stand-in")
+    assert path.read_bytes() == CONTENT and weights.cached("stand-in") == path
+    assert files_in_cache(tmp_path) == ["stand-in.onnx"]
+
+
+def test_a_wrong_sum_leaves_nothing_and_says_which_source(stand_in, tmp_path):
+    stand_in([{"kind": "file", "path": str(tmp_path / "wrong.onnx")}])
+    with pytest.raises(SodkerasError, match=r"wrong\.onnx gives a file with another SHA-256.*--file=PATH"):
+        weights.fetch("stand-in")
+    assert files_in_cache(tmp_path) == []
+
+
+def test_a_damaged_cache_is_replaced(stand_in, tmp_path):
+    stand_in([{"kind": "file", "path": str(tmp_path / "right.onnx")}])
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "stand-in.onnx").write_bytes(CONTENT[:100])
+    assert weights.fetch("stand-in").read_bytes() == CONTENT
+
+
+def test_a_local_file_is_taken_instead_of_the_network_but_checked(stand_in, tmp_path):
+    stand_in([{"kind": "url", "url": "http://127.0.0.1:9/refused.onnx"}])
+    with pytest.raises(SodkerasError, match="another SHA-256"):
+        weights.fetch("stand-in", tmp_path / "wrong.onnx")
+    assert weights.fetch("stand-in", tmp_path / "right.onnx").read_bytes() == CONTENT
+
+
+def test_a_connection_that_breaks_off_leaves_nothing(stand_in, tmp_path):
+    import http.server
+
+    class Half(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+            self.wfile.write(CONTENT[: len(CONTENT) // 2])
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Half)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        stand_in([{"kind": "url", "url": f"http://127.0.0.1:{server.server_port}/half.onnx"}])
+        with pytest.raises(SodkerasError, match="Could not fetch"):
+            weights.fetch("stand-in")
+    finally:
+        server.shutdown()
+    assert files_in_cache(tmp_path) == []
+
+
+def test_two_fetches_at_once_both_end_with_the_right_file(stand_in, tmp_path):
+    stand_in([{"kind": "file", "path": str(tmp_path / "right.onnx")}])
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(weights.fetch("stand-in"))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 4 and all(path.read_bytes() == CONTENT for path in results)
+    assert files_in_cache(tmp_path) == ["stand-in.onnx"]
+
+
+def test_a_wheel_from_pip_gives_up_its_member(stand_in, tmp_path, monkeypatch):
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    with zipfile.ZipFile(wheels / "stand_in_weights-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("inside/w.onnx", CONTENT)
+        wheel.writestr(
+            "stand_in_weights-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: stand-in-weights\nVersion: 1.0\n"
+        )
+        wheel.writestr(
+            "stand_in_weights-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr("stand_in_weights-1.0.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    source = {"kind": "wheel", "requirement": "stand-in-weights==1.0", "member": "inside/w.onnx"}
+    stand_in([source | {"member": "inside/other.onnx"}, source | {"requirement": "stand-in-weights==2.0"}, source])
+    assert weights.fetch("stand-in").read_bytes() == CONTENT
+
+
+def test_an_unwritable_cache_is_one_sentence(stand_in, tmp_path):
+    stand_in([{"kind": "file", "path": str(tmp_path / "right.onnx")}])
+    (tmp_path / "cache").write_text("a file in the way")
+    with pytest.raises(SodkerasError, match="stand-in"):
+        weights.fetch("stand-in")
+
+
+def test_an_unknown_name_lists_the_known():
+    with pytest.raises(SodkerasError, match=r"u2net, u2netp.*Received: u3net"):
+        weights.fetch("u3net")

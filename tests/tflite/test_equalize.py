@@ -1,0 +1,63 @@
+"""Equalization keeps the function and evens out the ranges."""
+
+import keras
+import numpy as np
+
+from helpers import photo, tiny_model
+from sodkeras.flatten import calls, flatten
+from sodkeras.tflite.equalize import equalize
+
+RNG = np.random.default_rng(0)
+
+
+def spread(model, batch):
+    """The largest over the median channel range, for the worst tensor that an activation makes."""
+    taps = [output for layer, _, output in calls(model) if isinstance(layer, keras.layers.ReLU)]
+    worst = 0
+    for value in keras.Model(model.input, taps)(batch):
+        peaks = np.max(value, axis=(0, 1, 2))
+        worst = max(worst, peaks.max() / np.median(peaks[peaks > 0]))
+    return worst
+
+
+def test_a_network_keeps_its_function_and_loses_its_outliers():
+    model = tiny_model()
+    # One channel of a decoder unit and one of a block's input unit a hundred times larger than the rest.
+    for unit in (model.get_layer("encoder1").encoder_units[1], model.get_layer("decoder1").input_unit):
+        unit.batch_norm.gamma.assign(np.r_[100.0, np.ones(unit.filters - 1)])
+    batch = np.concatenate([model.preprocessing(photo(seed=seed)) for seed in range(3)])
+    flat = flatten(model.inference_model(), batch.shape[1:])
+    expected, before = np.array(flat(batch)), spread(flat, batch)
+    assert equalize(flat, [batch]) > 0
+    np.testing.assert_allclose(np.array(flat(batch)), expected, atol=1e-4)
+    assert spread(flat, batch) < before / 2
+
+
+def test_sums_concatenations_and_depthwise_convolutions_keep_the_function():
+    inputs = keras.Input((12, 12, 3))
+
+    def unit(x, filters, name):
+        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name)(x)
+        x = keras.layers.BatchNormalization(gamma_initializer="random_uniform", name=f"{name}_bn")(x)
+        return keras.layers.PReLU(shared_axes=[1, 2], alpha_initializer="random_normal")(x)
+
+    a, b = unit(inputs, 4, "a"), unit(inputs, 4, "b")
+    c = keras.layers.AveragePooling2D(2)(keras.layers.Add()([a, b]))
+    d = keras.layers.UpSampling2D(2, interpolation="bilinear")(unit(c, 2, "d"))
+    e = keras.layers.Concatenate()([d, a, unit(inputs, 3, "e")])
+    f = keras.layers.DepthwiseConv2D(3, padding="same", depthwise_initializer="random_normal")(e)
+    g = keras.layers.Conv2D(5, 1)(keras.layers.Activation("tanh")(f))
+    model = keras.Model(inputs, [keras.layers.Conv2D(1, 1)(e), g, b])
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.gamma.assign(RNG.uniform(0.01, 30, layer.gamma.shape))
+            layer.beta.assign(RNG.normal(size=layer.beta.shape))
+    batch = RNG.normal(size=(2, 12, 12, 3)).astype("float32")
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    expected = [np.array(value) for value in model(batch)]
+    equalize(model, [batch], strength=1.0)
+    for value, wanted in zip(model(batch), expected, strict=True):
+        np.testing.assert_allclose(np.array(value), wanted, rtol=1e-3, atol=1e-3)
+    # b is an output, and a is summed with it: neither may change. d and e may.
+    for name, changes in {"a_bn": False, "b_bn": False, "d_bn": True, "e_bn": True}.items():
+        assert np.array_equal(before[name][0], model.get_layer(name).get_weights()[0]) != changes, name
