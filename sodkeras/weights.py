@@ -106,8 +106,8 @@ def load_model(name):
     from sodkeras.checkpoints import import_file
 
     wanted = preset(name)
-    model, _ = import_file(fetch(name), name=name, preprocessing=Preprocessing.from_dict(wanted["preprocessing"]))
-    return model
+    preprocessing = Preprocessing.from_dict(wanted["preprocessing"])
+    return import_file(fetch(name), name=name, preprocessing=preprocessing).model
 
 
 def _from_url(source, url, output_file, pooch_):

@@ -130,8 +130,7 @@ def test_released_u2netp_gives_the_authors_own_maps(reference):
     """Picture to picture, against the PNGs the authors published; their min–max stretch for the comparison only."""
     from sodkeras.checkpoints import import_file
 
-    model, _ = import_file(reference / "reference/weights/u2netp.onnx")
-    predictor = Predictor(model)
+    predictor = Predictor(import_file(reference / "reference/weights/u2netp.onnx").model)
     folder = reference / "data/u2net_examples"
     photos = sorted((folder / "images").iterdir())
     assert len(photos) == 9

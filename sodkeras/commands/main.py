@@ -11,7 +11,7 @@ import sodkeras
 from sodkeras.errors import SodkerasError, UsageError
 
 #: Every verb, in the order a newcomer meets them.
-VERBS = ("demo", "predict", "weights", "convert", "verify", "benchmark", "evaluate")
+VERBS = ("demo", "predict", "weights", "convert", "verify", "benchmark", "evaluate", "profile")
 
 _INTRODUCTION = """Salient object detection: a photo in, a saliency map out, on a phone.
 

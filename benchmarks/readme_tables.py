@@ -1,0 +1,34 @@
+"""Writes the tables of README.md from the CSV files that the benchmarks wrote.
+
+usage: python benchmarks/readme_tables.py
+
+A table stands between `<!-- table FILE.csv: column = heading, column = heading -->` and `<!-- end -->`.
+"""
+
+import csv
+import pathlib
+import re
+
+from tabulate import tabulate
+
+ROOT = pathlib.Path(__file__).parent.parent
+_TABLE = re.compile(r"(<!-- table (\S+): (.+?) -->\n).*?(<!-- end -->)", re.S)
+
+
+def render(text):
+    """The text with each of its tables made anew."""
+
+    def table(match):
+        opening, path, columns, end = match.groups()
+        headings = dict(re.split(r"\s*=\s*", column, maxsplit=1) for column in columns.split(","))
+        headings = {name.strip(): heading.strip() for name, heading in headings.items()}
+        with open(ROOT / path, newline="", encoding="utf-8") as file:
+            rows = [[row[name] for name in headings] for row in csv.DictReader(file)]
+        return f"{opening}{tabulate(rows, list(headings.values()), 'pipe', disable_numparse=True)}\n{end}"
+
+    return _TABLE.sub(table, text)
+
+
+if __name__ == "__main__":
+    readme = ROOT / "README.md"
+    readme.write_text(render(readme.read_text(encoding="utf-8")), encoding="utf-8")
