@@ -6,7 +6,7 @@ import math
 
 import keras
 
-from sodkeras.flatten import flatten
+from sodkeras.flatten import calls, flatten
 from sodkeras.layers import ResizeLike
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
@@ -76,32 +76,33 @@ def complexity(model, input_size=None):
     if None in size:
         size = model.preprocessing.size
     flat = flatten(model, (*size, model.input_shape[3]))
-    # The calls of this graph alone: a layer also remembers those in other graphs that share it.
-    calls = [node for depth in sorted(flat._nodes_by_depth, reverse=True) for node in flat._nodes_by_depth[depth]]
+    graph = calls(flat)
     consumers = collections.defaultdict(list)
-    for call in calls:
-        for tensor in call.input_tensors:
-            consumers[id(tensor)].append(call)
+    for layer, inputs, output in graph:
+        for tensor in inputs:
+            consumers[id(tensor)].append((layer, output))
 
-    feeds_weights = set()  # the calls whose outputs still go through a layer with weights
-    for call in reversed(calls):
-        following = [consumer for tensor in call.outputs for consumer in consumers[id(tensor)]]
-        if any(consumer.operation.weights or id(consumer) in feeds_weights for consumer in following):
-            feeds_weights.add(id(call))
+    feeds_weights = {}  # whether a tensor, by id, still goes through a layer with weights
+    for _, _, output in reversed(graph):
+        feeds_weights[id(output)] = any(
+            layer.weights or feeds_weights[id(following)] for layer, following in consumers[id(output)]
+        )
 
     counts = {}
-    for call in calls:
-        layer = call.operation
-        multiply_adds = _multiply_adds(call) if isinstance(layer, _CONVOLUTIONS) else 0
-        flops = multiply_adds + _other_flops(call, consumers, id(call) in feeds_weights)
+    for layer, inputs, output in graph:
+        multiply_adds = _multiply_adds(layer, output) if isinstance(layer, _CONVOLUTIONS) else 0
+        if isinstance(layer, _RESIZES):
+            other = 9 * _elements(output) if feeds_weights[id(output)] and output.shape != inputs[0].shape else 0
+        else:
+            other = _other_flops(layer, inputs[0], output, [consumer for consumer, _ in consumers[id(output)]])
         before = counts.get(layer.name)
         counts[layer.name] = LayerComplexity(
             layer.name,
             type(layer).__name__,
-            tuple(call.outputs[0].shape[1:]),
+            tuple(output.shape[1:]),
             _parameters(layer),
             multiply_adds + (before.multiply_adds if before else 0),
-            flops + (before.flops if before else 0),
+            multiply_adds + other + (before.flops if before else 0),
         )
     layers = tuple(row for row in counts.values() if row.parameters or row.flops)
     totals = (sum(getattr(row, name) for row in layers) for name in ("parameters", "multiply_adds", "flops"))
@@ -121,14 +122,12 @@ def _parameters(layer):
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def _multiply_adds(call):
-    layer, output = call.operation, call.outputs[0]
+def _multiply_adds(layer, output):
     inputs_per_output = 1 if isinstance(layer, keras.layers.DepthwiseConv2D) else layer.kernel.shape[2]
     return math.prod(layer.kernel_size) * inputs_per_output * _elements(output)
 
 
-def _other_flops(call, consumers, feeds_weights):
-    layer, output = call.operation, call.outputs[0]
+def _other_flops(layer, entering, output, consumers):
     if isinstance(layer, _CONVOLUTIONS):
         return _elements(output) if layer.use_bias else 0
     if isinstance(layer, keras.layers.BatchNormalization):
@@ -136,10 +135,9 @@ def _other_flops(call, consumers, feeds_weights):
     if isinstance(layer, keras.layers.PReLU):
         return 3 * _elements(output)
     if isinstance(layer, keras.layers.AveragePooling2D):
-        return 5 * _elements(call.input_tensors[0])
+        return 5 * _elements(entering)
     if isinstance(layer, keras.layers.MaxPooling2D):
-        fed = [consumer.operation for consumer in consumers[id(output)]]
-        return _elements(output) * sum(math.prod(conv.kernel_size) for conv in fed if isinstance(conv, _CONVOLUTIONS))
-    if isinstance(layer, _RESIZES) and feeds_weights and output.shape != call.input_tensors[0].shape:
-        return 9 * _elements(output)
+        return _elements(output) * sum(
+            math.prod(conv.kernel_size) for conv in consumers if isinstance(conv, _CONVOLUTIONS)
+        )
     return 0
