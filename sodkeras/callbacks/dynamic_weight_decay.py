@@ -101,7 +101,7 @@ class DynamicWeightDecay(keras.callbacks.Callback):
         self._pairs = list(block_units(model) if self.units is None else self.units)
         with _scope(model):
             self._strength = keras.Variable(self._strength_at(0), trainable=False, dtype="float32", name="strength")
-        self._regularizers_before = [layer.activity_regularizer for _, layer in self._pairs]
+        self._detach()  # from a training that was interrupted
         for index, (_, layer) in enumerate(self._pairs):
             layer.activity_regularizer = _Tap(self._record, index, layer.activity_regularizer)
         if self.form == "coupled":
@@ -114,12 +114,8 @@ class DynamicWeightDecay(keras.callbacks.Callback):
         model.make_train_function(force=True)
 
     def on_train_end(self, logs=None):
-        for (_, layer), before in zip(self._pairs, self._regularizers_before, strict=True):
-            layer.activity_regularizer = before
-        # The instance's attribute hid the class's method.
-        delattr(self.model, "compute_loss" if self.form == "coupled" else "train_step")
+        self._detach()
         self.model.train_function = None
-        self._measured.clear()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._strength.assign(self._strength_at(epoch))
@@ -137,6 +133,16 @@ class DynamicWeightDecay(keras.callbacks.Callback):
         self.history.append(record)
         if logs is not None:
             logs.update({name: value for name, value in record.items() if isinstance(value, float)})
+
+    def _detach(self):
+        for _, layer in self._pairs:
+            if isinstance(layer.activity_regularizer, _Tap):
+                layer.activity_regularizer = layer.activity_regularizer.regularizer
+        for name in ("compute_loss", "train_step"):
+            # An attribute of the instance hides the class's method.
+            if isinstance(getattr(vars(self.model).get(name), "__self__", None), DynamicWeightDecay):
+                delattr(self.model, name)
+        self._measured.clear()
 
     def _strength_at(self, epoch):
         return float(self.strength(epoch) if callable(self.strength) else self.strength)
@@ -179,12 +185,12 @@ class _Tap(keras.regularizers.Regularizer):
     def __init__(self, show=None, index=0, regularizer=None):
         self._show = show
         self._index = index
-        self._regularizer = regularizer
+        self.regularizer = regularizer
 
     def __call__(self, y):
         if self._show is not None:
             self._show(self._index, y)
-        return ops.zeros((), "float32") if self._regularizer is None else self._regularizer(y)
+        return ops.zeros((), "float32") if self.regularizer is None else self.regularizer(y)
 
     def get_config(self):
         return {}

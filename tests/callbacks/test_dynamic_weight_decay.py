@@ -161,6 +161,24 @@ def test_evaluation_and_later_training_know_nothing_of_it(form):
     assert all(slope.activity_regularizer is None for _, slope in pairs)
 
 
+class Interruption(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_training_goes_on_after_an_interruption(form):
+    """As in a notebook, where Keras then ends no callback."""
+    model, pairs = network()
+    model.compile(keras.optimizers.SGD(0.05), keras.losses.MeanSquaredError())
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(PICTURES, MASKS, verbose=0, callbacks=[DynamicWeightDecay(units=pairs), Interruption()])
+    decay = DynamicWeightDecay(form=form, units=pairs)
+    model.fit(PICTURES, MASKS, batch_size=4, epochs=2, shuffle=False, verbose=0, callbacks=[decay])
+    _, undisturbed, _ = fit(form)
+    np.testing.assert_allclose(gammas(pairs), gammas(undisturbed), atol=1e-6)
+
+
 def test_validation_loss_is_that_of_the_network(tmp_path):
     """Also: what a checkpoint saved during training gives back."""
     model, pairs = network()
