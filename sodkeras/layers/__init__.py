@@ -1,7 +1,10 @@
 """Building blocks, one a file. Tensors are channels last, `[B, H, W, C]`."""
 
+from sodkeras.layers.aspp import ASPP
+from sodkeras.layers.conv_norm import ConvNorm
 from sodkeras.layers.conv_unit import ConvUnit
 from sodkeras.layers.cross_stage_fusion import CrossStageFusion, ParallelDilatedConv
+from sodkeras.layers.depthwise_non_local import DepthwiseNonLocal
 from sodkeras.layers.il_block import ILBlock
 from sodkeras.layers.octave import OctaveConv
 from sodkeras.layers.padding import CropLike, PadToMultiple
@@ -11,10 +14,13 @@ from sodkeras.layers.scaled_conv import ScaledConv2D, ScaledDepthwiseConv2D
 from sodkeras.layers.upsample import BilinearUpSampling2D
 
 __all__ = [
+    "ASPP",
     "BilinearUpSampling2D",
+    "ConvNorm",
     "ConvUnit",
     "CropLike",
     "CrossStageFusion",
+    "DepthwiseNonLocal",
     "ILBlock",
     "OctaveConv",
     "PadToMultiple",

@@ -2,9 +2,10 @@
 
 from sodkeras.models.base import InferenceModel, SaliencyModel
 from sodkeras.models.csnet import CSNet
+from sodkeras.models.dnl import DNL
 from sodkeras.models.u2net import U2Net
 
 #: Every network by its class name.
-MODELS = {"CSNet": CSNet, "U2Net": U2Net}
+MODELS = {"CSNet": CSNet, "DNL": DNL, "U2Net": U2Net}
 
-__all__ = ["MODELS", "CSNet", "InferenceModel", "SaliencyModel", "U2Net"]
+__all__ = ["DNL", "MODELS", "CSNet", "InferenceModel", "SaliencyModel", "U2Net"]
