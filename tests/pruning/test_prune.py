@@ -108,6 +108,7 @@ def test_released_fine_tune_moves_statistics_as_the_released_code(golden, releas
         np.testing.assert_array_equal(weight, before)
 
 
+@pytest.mark.slow
 @pytest.mark.reference
 def test_thresholds_give_the_parameters_of_pami_table_10(reference):
     model = csnet.from_state_dict(dict(np.load(reference / "reference/weights/csnet_L_x2_state.npz")))
@@ -240,11 +241,11 @@ def test_re_estimated_statistics_are_the_mean_of_the_batches():
 
 
 def test_fine_tuning_changes_the_weights():
-    model = CSNet(plan=SMALL)
-    before = [weight.numpy() for weight in model.trainable_weights]
-    pictures = noise(4, 16, 16, 3)
+    model = CSNet(plan={"stages": [[[2]], [[2]], [[2]], [[2]], [[2]]], "fusion": None})
+    kernels = [weight for weight in model.trainable_weights if weight.name == "kernel"]
+    before = [kernel.numpy() for kernel in kernels]
+    pictures = noise(4, 32, 32, 3)
     masks = (pictures[..., :1] > 0).astype("float32")
     history = fine_tune(model, pictures, masks, epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
-    changed = [bool((weight.numpy() != old).any()) for weight, old in zip(model.trainable_weights, before, strict=True)]
-    assert sum(changed) > 0.95 * len(changed)
+    assert all((kernel.numpy() != old).any() for kernel, old in zip(kernels, before, strict=True))
