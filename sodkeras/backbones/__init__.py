@@ -2,5 +2,6 @@
 
 from sodkeras.backbones.base import Backbone, Tap, freeze_batch_norm
 from sodkeras.backbones.mobilenet_v2 import MobileNetV2, mobilenet_v2_taps
+from sodkeras.backbones.resnet import ResNet, resnet_taps
 
-__all__ = ["Backbone", "MobileNetV2", "Tap", "freeze_batch_norm", "mobilenet_v2_taps"]
+__all__ = ["Backbone", "MobileNetV2", "ResNet", "Tap", "freeze_batch_norm", "mobilenet_v2_taps", "resnet_taps"]

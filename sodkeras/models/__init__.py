@@ -1,11 +1,12 @@
 """The networks, one a file. Each is a functional Keras model with exact `get_config`."""
 
 from sodkeras.models.base import InferenceModel, SaliencyModel
+from sodkeras.models.cii import CII
 from sodkeras.models.csnet import CSNet
 from sodkeras.models.dnl import DNL
 from sodkeras.models.u2net import U2Net
 
 #: Every network by its class name.
-MODELS = {"CSNet": CSNet, "DNL": DNL, "U2Net": U2Net}
+MODELS = {"CII": CII, "CSNet": CSNet, "DNL": DNL, "U2Net": U2Net}
 
-__all__ = ["DNL", "MODELS", "CSNet", "InferenceModel", "SaliencyModel", "U2Net"]
+__all__ = ["CII", "DNL", "MODELS", "CSNet", "InferenceModel", "SaliencyModel", "U2Net"]
