@@ -8,12 +8,12 @@ def torchvision_units(model, backbone):
 
     Args:
         model: a backbone, or a network that was built on one.
-        backbone: what its layers' names start with, such as "resnet" or "mobilenet_v2".
+        backbone: what its layers' names start with, "resnet", "res2net" or "mobilenet_v2".
 
     Yields:
         `(layer, convolution's name, batch norm's name)`.
     """
-    names = {"resnet": _resnet, "mobilenet_v2": _mobilenet_v2}[backbone]
+    names = {"resnet": _resnet, "res2net": _res2net, "mobilenet_v2": _mobilenet_v2}[backbone]
     prefix = f"{backbone}_"
     units = [layer for layer in model.layers if layer.name.startswith(prefix) and layer.weights]
     parts = [unit.name.removeprefix(prefix) for unit in units]
@@ -27,6 +27,20 @@ def _resnet(part, parts):
     block = f"layer{layer}.{index}"
     if name == "shortcut":
         return f"{block}.downsample.0", f"{block}.downsample.1"
+    return f"{block}.{name}", f"{block}.{name.replace('conv', 'bn')}"
+
+
+def _res2net(part, parts):
+    """The names of the Res2Net authors, whose files torchvision does not have."""
+    stems = {"stem0": ("conv1.0", "conv1.1"), "stem1": ("conv1.3", "conv1.4"), "stem2": ("conv1.6", "bn1")}
+    if part in stems:
+        return stems[part]
+    layer, index, name = re.fullmatch(r"layer(\d)_(\d+)_(\w+)", part).groups()
+    block = f"layer{layer}.{index}"
+    if name == "shortcut":
+        return f"{block}.downsample.1", f"{block}.downsample.2"
+    if name.startswith("convs"):
+        return f"{block}.convs.{name[5:]}", f"{block}.bns.{name[5:]}"
     return f"{block}.{name}", f"{block}.{name.replace('conv', 'bn')}"
 
 

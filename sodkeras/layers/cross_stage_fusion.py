@@ -4,7 +4,7 @@ import keras
 
 from sodkeras.layers.conv_unit import UNIFORM_FAN_IN
 from sodkeras.layers.normalised_activation import activation as activation_layer
-from sodkeras.layers.normalised_activation import batch_norm
+from sodkeras.layers.normalised_activation import batch_norm, group_norm
 from sodkeras.layers.octave import OctaveConv
 from sodkeras.layers.scaled_conv import KERNEL_SCALE, ScaledConv2D
 
@@ -14,15 +14,17 @@ DILATION_RATES = (1, 2, 4, 8, 16)
 
 @keras.saving.register_keras_serializable(package="sodkeras")
 class ParallelDilatedConv(keras.layers.Layer):
-    """Parallel 3×3 convolutions of growing dilation, concatenated → batch norm → activation.
+    """Parallel 3×3 convolutions of growing dilation, concatenated → batch or group norm → activation.
 
-    Source: Gao et al., ECCV 2020, Sec. 3.3 and Fig. 4. The kernels carry the released code's factor of 100.
+    Source: Gao et al., ECCV 2020, Sec. 3.3 and Fig. 4. CSNet's kernels carry the released code's factor of 100.
 
     Args:
         filters: output channels of each dilation; a dilation with 0 channels has no convolution.
         dilation_rates: one for each entry of `filters`.
         activation: "prelu", "relu" or "leaky_relu".
         kernel_initializer: of every convolution.
+        kernel_scale: a factor on the stored kernels in the forward pass, see `ScaledConv2D`.
+        groups: of a group norm; None for batch norm.
 
     Input `[B, H, W, C]`, output `[B, H, W, sum(filters)]`.
 
@@ -36,6 +38,8 @@ class ParallelDilatedConv(keras.layers.Layer):
         dilation_rates=DILATION_RATES,
         activation="prelu",
         kernel_initializer=UNIFORM_FAN_IN,
+        kernel_scale=KERNEL_SCALE,
+        groups=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -48,24 +52,31 @@ class ParallelDilatedConv(keras.layers.Layer):
             )
         self.activation = activation
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_scale = kernel_scale
+        self.groups = groups
+
+        def conv(rate, count):
+            arguments = {
+                "padding": "same",
+                "dilation_rate": rate,
+                "use_bias": False,
+                "kernel_initializer": self.kernel_initializer.clone(),
+                "dtype": self.dtype_policy,
+                "name": f"{self.name}_conv{rate}",
+            }
+            if kernel_scale == 1:
+                return keras.layers.Conv2D(count, 3, **arguments)
+            return ScaledConv2D(count, 3, kernel_scale=kernel_scale, **arguments)
+
         #: The convolutions by dilation rate, those with channels.
         self.convs = {
-            str(rate): ScaledConv2D(
-                count,
-                3,
-                padding="same",
-                dilation_rate=rate,
-                use_bias=False,
-                kernel_initializer=self.kernel_initializer.clone(),
-                kernel_scale=KERNEL_SCALE,
-                dtype=self.dtype_policy,
-                name=f"{self.name}_conv{rate}",
-            )
-            for rate, count in zip(self.dilation_rates, self.filters, strict=True)
-            if count
+            str(rate): conv(rate, count) for rate, count in zip(self.dilation_rates, self.filters, strict=True) if count
         }
         self.concatenation = keras.layers.Concatenate(dtype=self.dtype_policy, name=f"{self.name}_concat")
-        self.norm = batch_norm(f"{self.name}_bn", self.dtype_policy)
+        if groups is None:
+            self.norm = batch_norm(f"{self.name}_bn", self.dtype_policy)
+        else:
+            self.norm = group_norm(groups, f"{self.name}_gn", self.dtype_policy)
         self.activation_layer = activation_layer(activation, f"{self.name}_activation", self.dtype_policy)
 
     def build(self, input_shape):
@@ -79,7 +90,7 @@ class ParallelDilatedConv(keras.layers.Layer):
     def call(self, x, training=None):
         branches = [conv(x) for conv in self.convs.values()]
         x = self.concatenation(branches) if len(branches) > 1 else branches[0]
-        x = self.norm(x, training=training)
+        x = self.norm(x, training=training) if self.groups is None else self.norm(x)
         return x if self.activation_layer is None else self.activation_layer(x)
 
     def compute_output_shape(self, input_shape):
@@ -91,6 +102,8 @@ class ParallelDilatedConv(keras.layers.Layer):
             "dilation_rates": self.dilation_rates,
             "activation": self.activation,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_scale": self.kernel_scale,
+            "groups": self.groups,
         }
 
 

@@ -11,6 +11,11 @@ def batch_norm(name, dtype):
     return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=dtype, name=name)
 
 
+def group_norm(groups, name, dtype):
+    """A group norm with the released codes' epsilon; each group is of neighbouring channels."""
+    return keras.layers.GroupNormalization(groups, epsilon=1e-5, dtype=dtype, name=name)
+
+
 def activation(kind, name, dtype):
     """The activation layer of a name in `ACTIVATIONS`, or None for None.
 
