@@ -52,7 +52,7 @@ def _fill_octave(state, unit, name):
         )
     for j, rows in enumerate(np.split(whole, np.cumsum(unit.filters)[:-1], axis=0)):
         for i, kernel in enumerate(np.split(rows, np.cumsum(inputs)[:-1], axis=1)):
-            unit.convs[f"{i}to{j}"].kernel.assign(kernel.transpose(2, 3, 1, 0))
+            state.assign(unit.convs[f"{i}to{j}"].kernel, kernel.transpose(2, 3, 1, 0), f"{name}.conv.weights")
         state.fill_norm(unit.norms[j], f"{name}.bns.{j}")
         state.fill(unit.activations[j].alpha, f"{name}.prelus.{j}.weight")
 

@@ -4,7 +4,8 @@ from sodkeras.errors import SodkerasError
 
 
 class StateDict:
-    """Takes arrays out of a state dict one by one.
+    """Takes arrays out of a state dict one by one; `finish` assigns them, so that a file that does not fit changes
+    nothing.
 
     Args:
         arrays: names to NumPy arrays in PyTorch's layout.
@@ -13,26 +14,27 @@ class StateDict:
 
     def __init__(self, arrays, network):
         self.network = network
-        self.filled = []
         self._rest = dict(arrays)
+        self._assignments = []
 
     def fill(self, variable, name, transpose=None):
         """Assigns the array of a name, transposed to Keras's layout; raises SodkerasError if it does not fit."""
-        if name not in self._rest:
-            raise SodkerasError(f"The state dict is not that of {self.network}. Received: no {name!r}")
-        value = self._rest.pop(name)
+        value = self.take(name)
         if transpose is not None and value.ndim == len(transpose):
             value = value.transpose(transpose)
         # A slope is stored flat.
         if value.ndim == 1 and value.size == variable.shape[-1]:
             value = value.reshape(variable.shape)
+        self.assign(variable, value, name)
+
+    def assign(self, variable, value, name):
+        """Assigns an array that was taken; raises SodkerasError if its shape is another."""
         if tuple(variable.shape) != value.shape:
             raise SodkerasError(
                 f"The checkpoint does not fit {self.network}: {name} should be {tuple(variable.shape)}. "
                 f"Received: {value.shape}"
             )
-        variable.assign(value)
-        self.filled.append(name)
+        self._assignments.append((variable, value))
 
     def fill_conv(self, conv, name):
         """Fills kernel and bias, if there is one, of a convolution; a depthwise one, too."""
@@ -56,20 +58,21 @@ class StateDict:
         self.fill_norm(unit.norm, norm_name)
 
     def take(self, name):
-        """The array of a name, which counts as filled."""
+        """The array of a name, which is then no longer left over."""
         if name not in self._rest:
             raise SodkerasError(f"The state dict is not that of {self.network}. Received: no {name!r}")
-        self.filled.append(name)
         return self._rest.pop(name)
 
     def finish(self, ignore=()):
-        """Raises SodkerasError for arrays left over, but those whose names start with one of `ignore`.
+        """Makes all assignments; raises SodkerasError for arrays left over whose names start with none of `ignore`.
 
         Returns:
-            The sorted names of those ignored.
+            The variables filled, and the sorted names of the arrays ignored.
         """
-        ignored = sorted(name for name in self._rest if name.startswith(tuple(ignore))) if ignore else []
+        ignored = sorted(name for name in self._rest if name.startswith(tuple(ignore)))
         left = sorted(set(self._rest) - set(ignored))
         if left:
             raise SodkerasError(f"The state dict has names that {self.network} lacks. Received: {left[:3]} …")
-        return ignored
+        for variable, value in self._assignments:
+            variable.assign(value)
+        return [variable for variable, _ in self._assignments], ignored

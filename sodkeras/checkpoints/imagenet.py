@@ -1,0 +1,203 @@
+"""ImageNet weights of the backbones, from the files that their authors and torchvision publish."""
+
+import dataclasses
+import hashlib
+import re
+
+import keras
+
+from sodkeras.checkpoints.backbone_names import torchvision_units
+from sodkeras.checkpoints.state_dict import StateDict
+from sodkeras.errors import SodkerasError
+
+#: Published files by name: the backbone they are of, and where they are. The end of a file's name is the beginning of
+#: its SHA-256.
+FILES = {
+    "resnet18": ("resnet", "https://download.pytorch.org/models/resnet18-f37072fd.pth"),
+    "resnet34": ("resnet", "https://download.pytorch.org/models/resnet34-b627a593.pth"),
+    "resnet50": ("resnet", "https://download.pytorch.org/models/resnet50-0676ba61.pth"),
+    "resnet101": ("resnet", "https://download.pytorch.org/models/resnet101-63fe2227.pth"),
+    "mobilenet_v2": ("mobilenet_v2", "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth"),
+    "res2net50": (
+        "res2net",
+        "https://shanghuagao.oss-cn-beijing.aliyuncs.com/res2net/res2net50_v1b_26w_4s-3cf99910.pth",
+    ),
+}
+#: What the files hold besides the backbone: classifiers, and MobileNetV2's convolution in front of it.
+_UNUSED = {"resnet": ("fc.",), "res2net": ("fc.",), "mobilenet_v2": ("classifier.", "features.18.")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a load did.
+
+    Attributes:
+        filled: the paths of the variables that have the file's values now.
+        left: the paths of the model's other variables, which are as they were.
+        unused: the names in the file that no layer here takes: those of its classifier.
+    """
+
+    filled: tuple
+    left: tuple
+    unused: tuple
+
+    def __str__(self):
+        return (
+            f"{len(self.filled)} variables filled, {len(self.left)} left as they were, "
+            f"{len(self.unused)} names of the file's classifier not used"
+        )
+
+
+def fetch(name):
+    """The path of a published file, downloaded if the cache has none and checked in either case.
+
+    Args:
+        name: a key of `FILES`.
+
+    Raises:
+        SodkerasError: for an unknown name, a download that fails, or a file with another SHA-256.
+    """
+    import pooch
+
+    from sodkeras.files import whole_file
+    from sodkeras.weights import cache_folder
+
+    if name not in FILES:
+        raise SodkerasError(f"Name one of the ImageNet files {', '.join(FILES)}. Received: {name!r}")
+    url = FILES[name][1]
+    path = cache_folder() / url.rsplit("/", 1)[1]
+    if not path.is_file():
+        with whole_file(path) as temporary:
+            try:
+                pooch.HTTPDownloader(progressbar=True, timeout=20)(url, str(temporary), None)
+            except OSError as error:
+                raise SodkerasError(
+                    f"Could not download {path.name} ({type(error).__name__}): put it into {path.parent} yourself. "
+                    f"Received: {url}"
+                ) from None
+            _check_sum(temporary, path.name)
+    _check_sum(path, path.name)
+    return path
+
+
+def _check_sum(path, name):
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(re.search(r"-([0-9a-f]{8})\.pth$", name)[1]):
+        raise SodkerasError(f"{path} is not the published {name}; delete it. Received: SHA-256 {found}")
+
+
+def load(model, source, backbone=None):
+    """Fills a backbone, or the backbone of a network, with ImageNet weights. Nothing is changed if the file is another.
+
+    Args:
+        model: a backbone of `sodkeras.backbones`, or a network built on one.
+        source: a key of `FILES`, the path of a PyTorch file, or a dict of names to arrays in PyTorch's layout.
+        backbone: what the names of the backbone's layers start with; default whichever the model has.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        SodkerasError: if the model has no such backbone, or the file is not exactly its weights and a classifier's.
+    """
+    backbone = backbone or _backbone_of(model)
+    if isinstance(source, str) and source in FILES:
+        source = fetch(source)
+    if not isinstance(source, dict):
+        from sodkeras.checkpoints.pytorch_file import read_state_dict
+
+        source = read_state_dict(source)
+    state = StateDict(source, f"this {backbone}")
+    for unit, conv, norm in torchvision_units(model, backbone):
+        state.fill_unit(unit, conv, norm)
+    filled, unused = state.finish(ignore=_UNUSED[backbone])
+    return _report(model, filled, unused)
+
+
+def load_keras_application(model, application):
+    """Fills a MobileNetV2 with the weights of `keras.applications`; exact, without its classifier.
+
+    The two have the same layers where the network pads as Keras does and expects pictures in [-1, 1]: build it with
+    `padding="same"` and `preprocessing={..., "mean": (0.5,) * 3, "standard_deviation": (0.5,) * 3}`. The ResNets of
+    `keras.applications` are another version (stride in the first 1×1 convolution) and fit no backbone here.
+
+    Args:
+        model: a `MobileNetV2` or a network built on one.
+        application: a `keras.applications.MobileNetV2` of alpha 1, such as with `weights="imagenet"`.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        SodkerasError: if padding, preprocessing or layers differ.
+    """
+    if getattr(model, "padding", None) != "same":
+        raise SodkerasError(
+            f"Weights of keras.applications need padding='same'. Received: {getattr(model, 'padding', None)!r}"
+        )
+    preprocessing = getattr(model, "preprocessing", None)
+    if preprocessing is not None and {*preprocessing.mean, *preprocessing.standard_deviation} != {0.5}:
+        raise SodkerasError(
+            "Weights of keras.applications need a preprocessing with mean and standard_deviation (0.5, 0.5, 0.5). "
+            f"Received: {preprocessing.mean}, {preprocessing.standard_deviation}"
+        )
+    layers = {layer.name: layer for layer in application.layers if layer.weights}
+    # Named as the network's own layers, in PyTorch's order of axes, so that one reader checks both.
+    arrays, unused = {}, []
+    units = [unit for unit, _, _ in torchvision_units(model, "mobilenet_v2")]
+    names = _application_names(units)
+    for name, layer in layers.items():
+        if name not in names:
+            unused.extend(weight.path for weight in layer.weights)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            gamma, beta, mean, variance = layer.get_weights()
+            arrays |= {f"{name}.weight": gamma, f"{name}.bias": beta, f"{name}.running_mean": mean}
+            # The same sum under the root, whichever the epsilon.
+            arrays[f"{name}.running_var"] = variance + layer.epsilon - units[0].norm.epsilon
+        else:
+            depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+            arrays[f"{name}.weight"] = layer.get_weights()[0].transpose((2, 3, 0, 1) if depthwise else (3, 2, 0, 1))
+    known = {"Conv_1", "Conv_1_bn", "predictions"}
+    if {path.split("/")[-2] for path in unused} - known:
+        raise SodkerasError(f"The application is not a MobileNetV2 like this one. Received: {application.name!r}")
+    state = StateDict(arrays, "this MobileNetV2")
+    for unit, conv, norm in zip(units, names[::2], names[1::2], strict=True):
+        state.fill_unit(unit, conv, norm)
+    filled, _ = state.finish()
+    return _report(model, filled, unused)
+
+
+def _application_names(units):
+    """Convolution and batch norm of each unit, as `keras.applications` names them."""
+    names, block = [], -1
+    for unit in units:
+        part = unit.name.rsplit("_", 1)[1]
+        if part == "stem":
+            names += ["Conv1", "bn_Conv1"]
+            continue
+        if part == "expand" or block < 0:
+            block += 1
+        stem = f"block_{block}" if block else "expanded_conv"
+        names += [f"{stem}_{part}", f"{stem}_{part}_BN"]
+    return names
+
+
+def _backbone_of(model):
+    found = [
+        name for name in _UNUSED if any(layer.name.startswith(f"{name}_") and layer.weights for layer in model.layers)
+    ]
+    if len(found) != 1:
+        raise SodkerasError(
+            f"The model needs a backbone of {', '.join(_UNUSED)}. Received: {model.name!r} with {found}"
+        )
+    return found[0]
+
+
+def _report(model, filled, unused):
+    identities = {id(variable) for variable in filled}
+    return Report(
+        tuple(variable.path for variable in filled),
+        tuple(variable.path for variable in model.weights if id(variable) not in identities),
+        tuple(unused),
+    )
