@@ -53,7 +53,6 @@ setup(
     },
     entry_points={"console_scripts": ["sodkeras = sodkeras.commands.main:main"]},
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3",
         "Topic :: Scientific/Engineering :: Image Processing",
     ],

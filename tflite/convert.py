@@ -17,7 +17,7 @@ from sodkeras.pictures import find_pictures
 from sodkeras.tflite.numerics import needs_calibration, resolve
 
 
-def convert(model, folder, numerics=("float32",), calibration=None, calibration_limit=100):
+def convert(model, folder, numerics=("float32",), calibration=None, calibration_limit=100, keep_float=None):
     """Converts a network for phones: one file per numerics, each with a JSON of its metadata beside it.
 
     The files are named `NAME-HxW-NUMERICS.tflite`, take one picture of the preprocessing's size, and carry name,
@@ -29,6 +29,8 @@ def convert(model, folder, numerics=("float32",), calibration=None, calibration_
         numerics: names from `sodkeras.tflite.numerics`, or their aliases.
         calibration: a folder, files or globs of pictures like those the network will see; needed for `static_*`.
         calibration_limit: pictures used at most, evenly spread over those found.
+        keep_float: patterns (`fnmatch`) of the names of convolutions that stay in float in `static_*`; an empty list
+            for none; by default those whose weights do not fit into 8 bits (see `sodkeras.tflite.sensitivity`).
 
     Returns:
         The paths of the files, in the order of `numerics`. A file is whole or absent.
@@ -56,7 +58,7 @@ def convert(model, folder, numerics=("float32",), calibration=None, calibration_
             model.inference_model().save(source)
         else:
             source = str(model)
-        job = {"source": source, "scratch": scratch, "numerics": names, "pictures": pictures}
+        job = {"source": source, "scratch": scratch, "numerics": names, "pictures": pictures, "keep_float": keep_float}
         results = _run(job)
         paths = []
         for result in results:

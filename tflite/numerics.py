@@ -7,7 +7,7 @@ NUMERICS = {
     "float32": "weights and activations in 32-bit float",
     "float16": "weights stored in 16-bit float, computed in 32-bit",
     "dynamic_wi8_afp32": "weights in 8-bit integer, activations in float",
-    "static_wi8_ai8": "weights, activations, input and output in 8-bit integer, from calibration pictures",
+    "static_wi8_ai8": "8-bit integer, input and output too, calibrated; float where weights do not fit",
 }
 #: What people say for short.
 ALIASES = {"float": "float32", "dynamic": "dynamic_wi8_afp32", "int8": "static_wi8_ai8"}

@@ -9,7 +9,8 @@ numerics:
   float32             weights and activations in 32-bit float (also: float)
   float16             weights stored in 16-bit float: half the size
   dynamic_wi8_afp32   weights in 8-bit integer, activations in float (also: dynamic)
-  static_wi8_ai8      everything in 8-bit integer; needs --calibrate (also: int8)
+  static_wi8_ai8      8-bit integer, input and output too; needs --calibrate (also: int8). Channels are brought to like
+                      ranges first, and layers whose weights do not fit into 8 bits stay in float: it says which
 
 examples:
   sodkeras convert u2netp
@@ -30,6 +31,13 @@ def define_flags(flag_values):
     flags.DEFINE_integer(
         "calibration_limit", 100, "Calibration pictures at most.", lower_bound=1, flag_values=flag_values
     )
+    flags.DEFINE_list(
+        "keep_float",
+        None,
+        "Patterns of convolutions that stay in float in static_wi8_ai8, 'none' for none; default those whose weights "
+        "do not fit into 8 bits.",
+        flag_values=flag_values,
+    )
     flags.DEFINE_string("out", ".", "The folder to write to.", flag_values=flag_values)
 
 
@@ -41,7 +49,12 @@ def run(flag_values, arguments):
     if flag_values.debug:
         os.environ["SODKERAS_DEBUG"] = "1"
     paths = convert(
-        arguments[0], flag_values.out, flag_values.numerics, flag_values.calibrate, flag_values.calibration_limit
+        arguments[0],
+        flag_values.out,
+        flag_values.numerics,
+        flag_values.calibrate,
+        flag_values.calibration_limit,
+        [] if flag_values.keep_float == ["none"] else flag_values.keep_float,
     )
     for path in paths:
         print(f"{path}  {path.stat().st_size / 1e6:.2f} MB")

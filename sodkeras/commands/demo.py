@@ -12,6 +12,7 @@ compares the three on every photo, times them on one thread, and writes to --out
   *.tflite                                           the converted networks
 """
 
+import concurrent.futures
 import csv
 import pathlib
 import time
@@ -33,6 +34,7 @@ def run(flag_values, arguments):
 
     from tabulate import tabulate
 
+    from sodkeras import weights
     from sodkeras.commands.startup import open_predictor
     from sodkeras.pictures import find_pictures, read_picture
     from sodkeras.runtimes import LiteRTRuntime
@@ -48,11 +50,15 @@ def run(flag_values, arguments):
     out = pathlib.Path(flag_values.out)
     found = find_pictures([flag_values.pictures or _examples()])
     pictures = {path.stem: read_picture(path) for path in found}
-    say(f"{len(pictures)} photos; starting Keras and fetching {flag_values.model}")
-    predictor = open_predictor(flag_values.model)
-    runtimes = {"Keras": predictor.runtime}
+    if not flag_values.model.endswith(".keras"):
+        say(f"{len(pictures)} photos; fetching {flag_values.model}")
+        weights.fetch(flag_values.model)
     say("converting to float32 and static_wi8_ai8 (8-bit integer), calibrated with these photos")
-    files = convert(flag_values.model, out, ["float32", "static_wi8_ai8"], calibration=found)
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:  # a child process works while Keras starts here
+        conversion = executor.submit(convert, flag_values.model, out, ["float32", "static_wi8_ai8"], found)
+        predictor = open_predictor(flag_values.model)
+        files = conversion.result()
+    runtimes = {"Keras": predictor.runtime}
     for file in files:
         runtime = LiteRTRuntime(file, threads=1)
         runtimes[f"LiteRT {runtime.numerics}"] = runtime
@@ -99,6 +105,7 @@ def _rows(runtimes, files, maps, pictures, runs):
             "mask IoU median (worst)": "",
             "MAE median (worst)": "",
             "against Keras": "",
+            "layers in float": "all",
             "XNNPACK": "",
         }
         if file:
@@ -107,6 +114,8 @@ def _rows(runtimes, files, maps, pictures, runs):
             violations = against.violations(TOLERANCES[runtime.numerics])
             row["mask IoU median (worst)"] = f"{summary['median_iou']:.4f} ({summary['worst_iou']:.4f})"
             row["MAE median (worst)"] = f"{summary['median_mae']:.2g} ({summary['worst_mae']:.2g})"
+            if "float_layers" in runtime.metadata:
+                row["layers in float"] = str(len(runtime.metadata["float_layers"]))
             row["against Keras"] = (
                 "agrees" if not violations else f"outside: {', '.join(v.split()[0] for v in violations)}"
             )
