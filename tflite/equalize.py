@@ -16,6 +16,7 @@ from keras import ops
 from sodkeras.flatten import calls
 from sodkeras.layers import ResizeLike
 
+_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 #: Layers f with f(s·x) = s·f(x) for s > 0, channel by channel.
 _HOMOGENEOUS = (
     keras.layers.ReLU,
@@ -26,6 +27,9 @@ _HOMOGENEOUS = (
     keras.layers.UpSampling2D,
     ResizeLike,
 )
+
+#: No channel is scaled by more: one that is all but dead in pictures seen may not be in others.
+_LARGEST = 64
 
 
 def equalize(model, batches, strength=0.5):
@@ -53,6 +57,7 @@ def equalize(model, batches, strength=0.5):
     for group in groups:
         peak = np.max([next(peaks) for _ in group.tensors], axis=0)
         scale = np.where(peak > 0, peak, 1).astype(np.float32) ** np.float32(strength)
+        scale = np.clip(scale, 1 / _LARGEST, _LARGEST)
         changed += int(np.count_nonzero(np.abs(np.log2(scale)) > 1))
         for layer in group.makers:
             _divide_output(layer, scale)
@@ -86,20 +91,24 @@ def _groups(model):
     """The groups of a flat model. A tensor is a list of groups, one after the other along its channels."""
     parts = {id(tensor): [_Group(tensor.shape[-1], False)] for tensor in model.inputs}
     found = []
-    normalised = {
-        id(inputs[0]) for layer, inputs, _ in calls(model) if isinstance(layer, keras.layers.BatchNormalization)
-    }
+    convolved = {id(output) for layer, _, output in calls(model) if isinstance(layer, _CONVOLUTIONS)}
     for layer, inputs, output in calls(model):
         ways = [parts[id(tensor)] for tensor in inputs]
-        if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+        is_convolution = isinstance(layer, _CONVOLUTIONS)
+        if is_convolution:
             offset = 0
             for group in ways[0]:
                 group.find().users.append((layer, offset))
                 offset += group.channels
-        if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.BatchNormalization)):
+        if isinstance(layer, keras.layers.BatchNormalization):
             # What a batch norm takes in keeps its scale: the batch norm's own output is where the scale is chosen.
-            is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-            group = _Group(output.shape[-1], free=not is_depthwise and id(output) not in normalised)
+            for group in ways[0]:
+                group.find().free = False
+        if is_convolution or isinstance(layer, keras.layers.BatchNormalization):
+            # A batch norm that folds into no convolution becomes a product with a vector of one 8-bit scale, which
+            # different scales for its channels would ruin.
+            folds = isinstance(layer, keras.layers.BatchNormalization) and id(inputs[0]) in convolved
+            group = _Group(output.shape[-1], free=folds or isinstance(layer, keras.layers.Conv2D))
             group.makers.append(layer)
             found.append(group)
             parts[id(output)] = [group]

@@ -21,7 +21,9 @@ def weight_noise(model, batches):
         A dict of each convolution's name to the ratio in decibels of its output's variance over the pictures' pixels to
         the mean square of what rounding the weights changes.
     """
-    found = [(layer, inputs[0], output) for layer, inputs, output in calls(model) if type(layer) is keras.layers.Conv2D]
+    found = [
+        (layer, inputs[0], output) for layer, inputs, output in calls(model) if isinstance(layer, keras.layers.Conv2D)
+    ]
     taps = keras.Model(model.input, [tensor for _, before, after in found for tensor in (before, after)])
     signal, noise = np.zeros(len(found)), np.zeros(len(found))
     errors = [_rounding_error(layer) for layer, _, _ in found]
@@ -39,6 +41,6 @@ def weight_noise(model, batches):
 
 def _rounding_error(layer):
     """What LiteRT's rounding changes: symmetric, 127 steps to the largest weight of each output channel."""
-    kernel = ops.convert_to_numpy(layer.kernel)
+    kernel = ops.convert_to_numpy(layer.kernel) * getattr(layer, "kernel_scale", 1)  # of a `ScaledConv2D`
     step = np.abs(kernel).max(axis=(0, 1, 2), keepdims=True) / 127
     return np.where(step > 0, np.round(kernel / np.where(step > 0, step, 1)) * step - kernel, 0).astype(kernel.dtype)

@@ -48,6 +48,14 @@ def test_computes_in_bfloat16_with_float32_logits():
         keras.config.set_dtype_policy("float32")
 
 
+def test_predict_takes_pictures_of_several_sizes_in_turn(tiny):
+    inference = tiny.inference_model()
+    inference.compile(jit_compile=False)
+    for size in ((16, 16), (20, 24), (7, 9)):  # from the second on, the graph knows no size in advance
+        batch = contract.RNG.normal(size=(1, *size, 3)).astype("float32")
+        np.testing.assert_allclose(inference.predict(batch, verbose=0), np.array(inference(batch)), atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (23, 41), (64, 32)])
 def test_any_size(tiny, size):
     outputs = tiny(np.zeros((1, *size, 3), np.float32))

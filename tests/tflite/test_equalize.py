@@ -47,7 +47,9 @@ def test_sums_concatenations_and_depthwise_convolutions_keep_the_function():
     e = keras.layers.Concatenate()([d, a, unit(inputs, 3, "e")])
     f = keras.layers.DepthwiseConv2D(3, padding="same", depthwise_initializer="random_normal")(e)
     g = keras.layers.Conv2D(5, 1)(keras.layers.Activation("tanh")(f))
-    model = keras.Model(inputs, [keras.layers.Conv2D(1, 1)(e), g, b])
+    h = unit(inputs, 2, "h")  # used by a convolution and by a batch norm, which cannot undo a scale
+    i = keras.layers.Conv2D(1, 1)(keras.layers.BatchNormalization(name="i_bn")(h))
+    model = keras.Model(inputs, [keras.layers.Conv2D(1, 1)(e), g, b, i, keras.layers.Conv2D(1, 1)(h)])
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.gamma.assign(RNG.uniform(0.01, 30, layer.gamma.shape))
@@ -59,5 +61,12 @@ def test_sums_concatenations_and_depthwise_convolutions_keep_the_function():
     for value, wanted in zip(model(batch), expected, strict=True):
         np.testing.assert_allclose(np.array(value), wanted, rtol=1e-3, atol=1e-3)
     # b is an output, and a is summed with it: neither may change. d and e may.
-    for name, changes in {"a_bn": False, "b_bn": False, "d_bn": True, "e_bn": True}.items():
+    for name, changes in {
+        "a_bn": False,
+        "b_bn": False,
+        "d_bn": True,
+        "e_bn": True,
+        "h_bn": False,
+        "i_bn": False,
+    }.items():
         assert np.array_equal(before[name][0], model.get_layer(name).get_weights()[0]) != changes, name
