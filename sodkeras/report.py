@@ -15,8 +15,8 @@ _PAGE = """<!DOCTYPE html>
   body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
   table {{ border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }}
   th, td {{ border-bottom: 1px solid #ccc; padding: .3rem .8rem; text-align: left; }}
-  .row {{ display: flex; flex-wrap: wrap; gap: .5rem; margin-bottom: 1rem; }}
-  figure {{ margin: 0; flex: 1 1 12rem; max-width: 24rem; }}
+  .row {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .5rem; }}
+  figure {{ margin: 0; }}
   img {{ width: 100%; background: repeating-conic-gradient(#ddd 0 25%, #fff 0 50%) 0 0/20px 20px; }}
   figcaption {{ font-size: .85rem; color: #555; }}
 </style>
