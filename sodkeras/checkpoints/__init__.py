@@ -4,6 +4,7 @@
 `import_file` finds out which network a file holds.
 """
 
+import importlib
 import pathlib
 import typing
 
@@ -13,7 +14,14 @@ _FOLDED = (
     "batch norm is folded into the convolutions of this file: predict and convert as you like, but before fine-tuning "
     "give it statistics again with sodkeras weights import --statistics=FOLDER_OF_PICTURES"
 )
-_CSNET_LICENCE = "CC BY-NC-SA 4.0 if it is the authors' file: non-commercial, and derived weights stay under it"
+_NON_COMMERCIAL = "CC BY-NC-SA 4.0 if it is the authors' file: non-commercial, and derived weights stay under it"
+#: A name that only this network's state dict has, and the licence of the released weights where it is not a preset's.
+_STATE_DICTS = {
+    "u2net": ("stage1.rebnconvin.conv_s1.weight", None),
+    "csnet": ("stage0.0.conv1x1.conv.weight", _NON_COMMERCIAL),
+    "cii": ("base.resnet.conv1.weight", "none if it is the authors' file: all rights are reserved"),
+    "csf_resnet": ("base.conv1.0.weight", _NON_COMMERCIAL),
+}
 
 
 class Imported(typing.NamedTuple):
@@ -28,7 +36,7 @@ def import_file(path, plan=None, **arguments):
     """Turns a released file into a Keras model of this project.
 
     Args:
-        path: an ONNX file of U²-Net or U²-Net†, or a PyTorch checkpoint of U²-Net, U²-Net† or CSNet.
+        path: an ONNX file of U²-Net or U²-Net†, or a PyTorch checkpoint of theirs, of CSNet, CII or CSF+Res2Net.
         plan: the file of a CSNet's channel plan (released `.bin`, or JSON), which the checkpoint must then fit; the
             channels are otherwise read off the checkpoint's shapes.
         **arguments: further arguments of the network's class, such as `name` and `preprocessing`.
@@ -39,7 +47,7 @@ def import_file(path, plan=None, **arguments):
     Raises:
         SodkerasError: if the file cannot be read or is of no network known here.
     """
-    from sodkeras.checkpoints import csnet, csnet_plan, onnx_file, pytorch_file, u2net
+    from sodkeras.checkpoints import csnet_plan, onnx_file, pytorch_file, u2net
 
     path = pathlib.Path(path)
     suffix = path.suffix.lower()
@@ -49,7 +57,12 @@ def import_file(path, plan=None, **arguments):
     if suffix not in (".pth", ".pt", ".tar"):
         raise SodkerasError(f"Only .onnx, .pth, .pt and .pth.tar files are imported. Received: {path}")
     arrays = pytorch_file.read_state_dict(path)
-    if "stage0.0.conv1x1.conv.weight" in arrays:
-        planned = {"plan": csnet_plan.read_plan(plan)} if plan else {}
-        return Imported(csnet.from_state_dict(arrays, **planned, **arguments), _CSNET_LICENCE, ())
-    return Imported(u2net.from_state_dict(arrays, **arguments), None, ())
+    for network, (name, licence) in _STATE_DICTS.items():
+        if name in arrays:
+            if plan and network == "csnet":
+                arguments["plan"] = csnet_plan.read_plan(plan)
+            reader = importlib.import_module(f"sodkeras.checkpoints.{network}")
+            return Imported(reader.from_state_dict(arrays, **arguments), licence, ())
+    raise SodkerasError(
+        f"The state dict in {path} is that of no network known here. Received: the names {sorted(arrays)[:3]} …"
+    )

