@@ -28,6 +28,8 @@ class DepthwiseNonLocal(keras.layers.Layer):
         parts: s, a divisor of the free axis's length.
         latent_values: whether g maps to half the length and f back from it (the reading that fits the paper's model
             size best), or g and f keep the length.
+        attention_scale: a factor on A in front of the softmax. The paper names none, which is 1; features of large
+            variance then make the softmax pick single vectors, and a factor such as 1/√H′ keeps it soft.
         kernel_initializer: of η, φ and g; a `VarianceScaling` counts the fan of one channel.
         output_initializer: of f; zeros make an untrained layer the identity.
 
@@ -42,6 +44,7 @@ class DepthwiseNonLocal(keras.layers.Layer):
         direction="vertical",
         parts=1,
         latent_values=True,
+        attention_scale=1.0,
         kernel_initializer="glorot_uniform",
         output_initializer="zeros",
         **kwargs,
@@ -52,6 +55,7 @@ class DepthwiseNonLocal(keras.layers.Layer):
         self.direction = direction
         self.parts = parts
         self.latent_values = latent_values
+        self.attention_scale = attention_scale
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.output_initializer = keras.initializers.get(output_initializer)
 
@@ -88,6 +92,8 @@ class DepthwiseNonLocal(keras.layers.Layer):
         value = self._split(ops.matmul(vectors, self.value_kernel) + self.value_bias)
         # Sums of thousands of exponentials want float32 even where the network computes in a smaller type.
         similarity = ops.cast(ops.matmul(query, ops.transpose(key, (0, 2, 1))), "float32")
+        if self.attention_scale != 1:
+            similarity = similarity * self.attention_scale
         attention = ops.cast(ops.softmax(similarity, axis=-1), x.dtype)
         y = self._join(ops.matmul(attention, value))
         return x + ops.transpose(ops.matmul(y, self.output_kernel) + self.output_bias, back)
@@ -139,6 +145,7 @@ class DepthwiseNonLocal(keras.layers.Layer):
             "direction": self.direction,
             "parts": self.parts,
             "latent_values": self.latent_values,
+            "attention_scale": self.attention_scale,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "output_initializer": keras.initializers.serialize(self.output_initializer),
         }

@@ -27,7 +27,7 @@ class DNL(SaliencyModel):
             baseline. A module is one layer for each of `directions`, each with its own residual.
         parts: s, into how many parts each layer cuts its free axis; must divide the features' height and width.
         directions: the layers of a module, in order.
-        latent_values: see `DepthwiseNonLocal`.
+        latent_values, attention_scale, output_initializer: see `DepthwiseNonLocal`.
         dilate: whether the stages behind the removed strides are dilated.
         low_level_before: whether the decoder's fine features are IR-3's output before a module there, or after it.
         head_kernel_size: of the last convolution.
@@ -53,6 +53,8 @@ class DNL(SaliencyModel):
         parts=9,
         directions=("vertical", "horizontal"),
         latent_values=True,
+        attention_scale=1.0,
+        output_initializer="zeros",
         dilate=True,
         low_level_before=True,
         head_kernel_size=1,
@@ -76,7 +78,14 @@ class DNL(SaliencyModel):
         def module(position):
             def apply(x):
                 for direction in directions:
-                    layer = DepthwiseNonLocal(direction, parts, latent_values, name=f"non_local{position}_{direction}")
+                    layer = DepthwiseNonLocal(
+                        direction,
+                        parts,
+                        latent_values,
+                        attention_scale,
+                        output_initializer=keras.initializers.get(output_initializer),
+                        name=f"non_local{position}_{direction}",
+                    )
                     x = layer(x)
                 after_module[position] = x
                 return x
@@ -118,6 +127,8 @@ class DNL(SaliencyModel):
         self.parts = parts
         self.directions = tuple(directions)
         self.latent_values = latent_values
+        self.attention_scale = attention_scale
+        self.output_initializer = keras.initializers.get(output_initializer)
         self.dilate = dilate
         self.low_level_before = low_level_before
         self.head_kernel_size = head_kernel_size
@@ -137,6 +148,8 @@ class DNL(SaliencyModel):
             "parts": self.parts,
             "directions": list(self.directions),
             "latent_values": self.latent_values,
+            "attention_scale": self.attention_scale,
+            "output_initializer": keras.initializers.serialize(self.output_initializer),
             "dilate": self.dilate,
             "low_level_before": self.low_level_before,
             "head_kernel_size": self.head_kernel_size,

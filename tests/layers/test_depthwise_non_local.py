@@ -23,7 +23,7 @@ def expected(layer, picture):
             kernel, bias = weights[f"{name}_kernel"], weights[f"{name}_bias"]
             return np.array([turned[:, j, k] @ kernel[k] + bias[k, 0] for k, j in places])
 
-        similarity = embed("query") @ embed("key").T
+        similarity = layer.attention_scale * embed("query") @ embed("key").T
         attention = np.exp(similarity - similarity.max(1, keepdims=True))
         attention /= attention.sum(1, keepdims=True)
         for (k, j), y in zip(places, attention @ embed("value"), strict=True):
@@ -41,10 +41,12 @@ def random_layer(shape, **arguments):
 
 @pytest.mark.parametrize("direction", ["vertical", "horizontal"])
 @pytest.mark.parametrize("latent_values", [True, False])
-@pytest.mark.parametrize("parts", [1, 2])
-def test_is_the_papers_formula(direction, latent_values, parts):
+@pytest.mark.parametrize(("parts", "attention_scale"), [(1, 1), (2, 1), (2, 0.3)])
+def test_is_the_papers_formula(direction, latent_values, parts, attention_scale):
     shape = (4, 7, 3) if direction == "horizontal" else (7, 4, 3)
-    layer = random_layer(shape, direction=direction, latent_values=latent_values, parts=parts)
+    layer = random_layer(
+        shape, direction=direction, latent_values=latent_values, parts=parts, attention_scale=attention_scale
+    )
     pictures = RNG.normal(size=(2, *shape)).astype("float32")
     for picture, output in zip(pictures, np.array(layer(pictures)), strict=True):
         np.testing.assert_allclose(output, expected(layer, picture), atol=1e-5)

@@ -72,6 +72,7 @@ def test_every_open_choice_changes_the_network(tiny):
         {"parts": 1},
         {"directions": ("horizontal", "vertical")},
         {"latent_values": False},
+        {"attention_scale": 0.2},
         {"dilate": False},
         {"low_level_before": False},
         {"head_kernel_size": 3},
