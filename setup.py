@@ -30,20 +30,20 @@ setup(
         "sodkeras.examples": "examples",
     },
     package_data={"sodkeras": ["presets/*.json"], "sodkeras.examples": ["*.jpg", "*.md"]},
-    install_requires=[
-        "absl-py>=1.2",
-        "ai-edge-litert>=2.3",
+    install_requires=[  # the lowest versions that were tried: constraints-lowest.txt
+        "absl-py>=1.4",
+        "ai-edge-litert>=2.1.6",
         "keras>=3.12",
         "matplotlib>=3.8",  # contact sheets and plots
         "numpy>=1.26",
         "onnx>=1.17",  # reads the released U²-Net files
         # opencv-python without its windows: the same cv2, but no libGL is needed, which a bare server or board lacks.
-        "opencv-python-headless>=4.10",
+        "opencv-python-headless>=4.11",
         "pooch>=1.8",  # downloads, checked and put in place in one step
         "tabulate>=0.9",
         "tensorflow>=2.20",
-        "tensorflow-model-optimization>=0.8",
-        "tf-keras>=2.20",  # what tensorflow-model-optimization works with
+        "tensorflow-model-optimization>=0.8.1",
+        "tf-keras>=2.20.1",  # what tensorflow-model-optimization works with
         "tqdm>=4.66",
     ],
     extras_require={

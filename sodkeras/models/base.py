@@ -65,17 +65,23 @@ class SaliencyModel(keras.Model):
 
 @keras.saving.register_keras_serializable(package="sodkeras")
 class InferenceModel(keras.Model):
-    """A functional model with one output, the saliency map in [0, 1], that carries its preprocessing.
+    """A functional model with one output, the saliency map in [0, 1], that carries its preprocessing."""
 
-    `preprocessing` is keyword-only: with Keras's own leading arguments the class is still restored as a graph.
-    """
-
-    def __init__(self, inputs, outputs, name=None, *, preprocessing=None, **kwargs):
+    def __init__(self, inputs, outputs, name=None, preprocessing=None, **kwargs):
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
         self.preprocessing = _as_preprocessing(preprocessing)
 
     def get_config(self):
-        return super().get_config() | {"preprocessing": self.preprocessing.to_dict()}
+        # Whether Keras takes a subclass for a graph depends on its version; a plain model is one.
+        plain = keras.Model(self.input, self.output, name=self.name)
+        return plain.get_config() | {"preprocessing": self.preprocessing.to_dict()}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        preprocessing = config.pop("preprocessing")
+        graph = keras.Model.from_config(config, custom_objects=custom_objects)
+        return cls(graph.input, graph.output, name=graph.name, preprocessing=preprocessing)
 
     def inference_model(self):
         """Itself: so that a saved inference model goes wherever a training model goes."""
