@@ -7,7 +7,7 @@ import math
 import keras
 
 from sodkeras.flatten import calls, flatten
-from sodkeras.layers import ResizeLike
+from sodkeras.layers import DepthwiseNonLocal, ResizeLike
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 _RESIZES = (keras.layers.UpSampling2D, ResizeLike)
@@ -37,7 +37,7 @@ class Complexity:
         input_shape: `(H, W, C)` of the picture.
         layers: a `LayerComplexity` for each layer that costs anything, in running order.
         parameters: what training may change; statistics of batch norm are not counted.
-        multiply_adds: of convolutions, without their biases.
+        multiply_adds: of convolutions and of depthwise non-local modules, without their biases.
         flops: what the CSNet papers call FLOPs or MACC, see `complexity`.
     """
 
@@ -90,7 +90,7 @@ def complexity(model, input_size=None):
 
     counts = {}
     for layer, inputs, output in graph:
-        multiply_adds = _multiply_adds(layer, output) if isinstance(layer, _CONVOLUTIONS) else 0
+        multiply_adds = _multiply_adds(layer, output)
         if isinstance(layer, _RESIZES):
             other = 9 * _elements(output) if feeds_weights[id(output)] and output.shape != inputs[0].shape else 0
         else:
@@ -123,6 +123,8 @@ def _parameters(layer):
 
 
 def _multiply_adds(layer, output):
+    if not isinstance(layer, _CONVOLUTIONS):
+        return layer.multiply_adds() if isinstance(layer, DepthwiseNonLocal) else 0
     inputs_per_output = 1 if isinstance(layer, keras.layers.DepthwiseConv2D) else layer.kernel.shape[2]
     return math.prod(layer.kernel_size) * inputs_per_output * _elements(output)
 

@@ -7,7 +7,7 @@ import pytest
 from sodkeras.analysis import complexity
 from sodkeras.checkpoints.csnet_plan import read_plan
 from sodkeras.layers import OctaveConv
-from sodkeras.models import CSNet, U2Net
+from sodkeras.models import DNL, CSNet, U2Net
 from sodkeras.models.channel_plan import channel_plan
 
 
@@ -116,3 +116,10 @@ def test_counting_again_after_other_graphs_used_the_layers():
     first = complexity(model, (64, 64))
     assert complexity(model, (64, 128)).multiply_adds == 2 * first.multiply_adds
     assert complexity(model, (64, 64)) == first
+
+
+@pytest.mark.parametrize(("parts", "modules"), [(1, 0.947), (3, 0.338), (9, 0.136)])
+def test_depthwise_non_local_modules_count(parts, modules):
+    """The products of the modules, of the table in which the papers' ablation was modelled, at 360²."""
+    with_modules = complexity(DNL(parts=parts)).multiply_adds
+    assert (with_modules - complexity(DNL(positions=())).multiply_adds) / 1e9 == pytest.approx(modules, abs=5e-4)
