@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from sodkeras.checkpoints.state_dict import StateDict
 from sodkeras.errors import SodkerasError
+from sodkeras.layers import ConvUnit
 from sodkeras.models.u2net import VARIANTS, U2Net
 
 #: The released code's names of the variants, which the presets share.
@@ -44,30 +46,14 @@ def load_state_dict(model, arrays):
     Raises:
         SodkerasError: if a name is missing or left over, or a shape differs.
     """
-    rest = dict(arrays)
-
-    def fill(variable, name, transpose=None):
-        if name not in rest:
-            raise SodkerasError(
-                f"The state dict is not that of a U²-Net: it has no {name!r}. Received: {len(arrays)} names"
-            )
-        value = rest.pop(name)
-        _assign(variable, value if transpose is None else value.transpose(transpose), name)
-
+    state = StateDict(arrays, "this U2Net")
     for prefix, unit in _units(model):
-        conv = getattr(unit, "conv", unit)
-        stem = f"{prefix}.conv_s1" if conv is not unit else prefix
-        fill(conv.kernel, f"{stem}.weight", (2, 3, 1, 0))
-        fill(conv.bias, f"{stem}.bias")
-        if conv is not unit:
-            norm = unit.batch_norm
-            fill(norm.gamma, f"{prefix}.bn_s1.weight")
-            fill(norm.beta, f"{prefix}.bn_s1.bias")
-            fill(norm.moving_mean, f"{prefix}.bn_s1.running_mean")
-            fill(norm.moving_variance, f"{prefix}.bn_s1.running_var")
-            rest.pop(f"{prefix}.bn_s1.num_batches_tracked", None)
-    if rest:
-        raise SodkerasError(f"The state dict has names that this U2Net lacks. Received: {sorted(rest)[:3]} …")
+        if isinstance(unit, ConvUnit):
+            state.fill_conv(unit.conv, f"{prefix}.conv_s1")
+            state.fill_norm(unit.batch_norm, f"{prefix}.bn_s1")
+        else:
+            state.fill_conv(unit, prefix)
+    state.finish()
 
 
 def load_convolutions(model, convolutions):
@@ -88,10 +74,10 @@ def load_convolutions(model, convolutions):
     if len(units) != len(convolutions):
         raise SodkerasError(f"This U2Net has {len(units)} convolutions. Received: {len(convolutions)}")
     for (name, unit), (kernel, bias) in zip(units, convolutions, strict=True):
-        conv = getattr(unit, "conv", unit)
+        conv = unit.conv if isinstance(unit, ConvUnit) else unit
         _assign(conv.kernel, kernel, name)
         _assign(conv.bias, np.zeros(kernel.shape[-1], np.float32) if bias is None else bias, name)
-        if conv is not unit:
+        if isinstance(unit, ConvUnit):
             norm = unit.batch_norm
             ones = np.ones(norm.gamma.shape, np.float32)
             norm.set_weights([ones, 0 * ones, 0 * ones, ones - np.float32(norm.epsilon)])
