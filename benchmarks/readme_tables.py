@@ -23,10 +23,15 @@ def render(text):
         headings = dict(re.split(r"\s*=\s*", column, maxsplit=1) for column in columns.split(","))
         headings = {name.strip(): heading.strip() for name, heading in headings.items()}
         with open(ROOT / path, newline="", encoding="utf-8") as file:
-            rows = [[row[name] for name in headings] for row in csv.DictReader(file)]
+            rows = [[_short(row[name]) for name in headings] for row in csv.DictReader(file)]
         return f"{opening}{tabulate(rows, list(headings.values()), 'pipe', disable_numparse=True)}\n{end}"
 
     return _TABLE.sub(table, text)
+
+
+def _short(value):
+    """Scores have all their digits in the files."""
+    return f"{float(value):.4f}" if re.fullmatch(r"0\.\d{7,}", value) else value
 
 
 if __name__ == "__main__":
