@@ -80,7 +80,6 @@ class LiteRTRuntime:
         self.numerics = self.metadata["numerics"]
         self._input = self.interpreter.get_input_details()[0]
         self._output = self.interpreter.get_output_details()[0]
-        self._batch_size = self._input["shape"][0]
 
     def __call__(self, batch):
         """Network input, float32 `[B, h, w, 3]`, to saliency maps, float32 `[B, h, w]` in [0, 1]."""

@@ -17,7 +17,7 @@ from sodkeras.errors import SodkerasError
 from sodkeras.tflite.numerics import needs_calibration
 
 #: A convolution whose weights' rounding is less than this under its signal stays in float, unless told otherwise.
-#: U²-Net† has one at -6 dB, which alone halves the worst mask IoU, and one at 16; all others are at 30 or more.
+#: U²-Net† has one at -6 dB, the cause of nearly all its error, and one at 16; all others are at 30 or more.
 FLOAT_BELOW_DECIBELS = 20
 _PICTURES_FOR_NOISE = 4
 
