@@ -1,0 +1,86 @@
+"""Numbered batches of augmented samples: batch n follows from the seed and n alone."""
+
+import functools
+
+import numpy as np
+
+from sodkeras.data.augmentation import MASKS, Augmentation
+from sodkeras.errors import SodkerasError
+
+# Which of a seed's random streams.
+_ORDER, _CHANGES = 0, 1
+
+
+class Batches:
+    """The batches of endless training on a set of samples, in NumPy.
+
+    An epoch is a random permutation of the samples, cut into batches; what does not fill a batch is left out of the
+    epoch. Nothing depends on which batches were made before, by how many threads, or in how many parts.
+
+    Args:
+        samples: a sequence of (picture, mask) with the attribute `pairs`, see `sodkeras.data.samples`.
+        preprocessing: the network's `sodkeras.Preprocessing`.
+        batch: samples a batch.
+        augmentation: a `sodkeras.data.Augmentation`.
+        seed: a whole number from 0 up; of order and augmentation.
+        masks: how masks are resized, "soft" (bilinear) or "nearest".
+
+    Attributes:
+        size: (height, width) of pictures and masks.
+        steps_per_epoch: whole batches in an epoch.
+
+    Raises:
+        SodkerasError: for fewer samples than a batch holds, or settings that cannot work.
+    """
+
+    def __init__(self, samples, preprocessing, batch, augmentation=None, seed=0, masks="soft"):
+        if not (isinstance(batch, int) and batch > 0):
+            raise SodkerasError(f"A batch has a whole number of pictures, one at least. Received: {batch!r}")
+        if not (isinstance(seed, int) and seed >= 0):
+            raise SodkerasError(f"A seed is a whole number from 0 up. Received: {seed!r}")
+        if masks not in MASKS:
+            raise SodkerasError(f"Masks are resized in one of the ways {', '.join(MASKS)}. Received: {masks!r}")
+        if len(samples) < batch:
+            raise SodkerasError(
+                f"Fewer pictures than a batch of {batch} holds; add some or make it smaller. Received: {len(samples)}"
+            )
+        self.samples = samples
+        self.preprocessing = preprocessing
+        self.batch = batch
+        self.augmentation = Augmentation() if augmentation is None else augmentation
+        self.seed = seed
+        self.masks = masks
+        self.size = self.augmentation.size(preprocessing)
+        self.steps_per_epoch = len(samples) // batch
+        self._order = functools.lru_cache(maxsize=4)(self._permutation)
+
+    def indices(self, step):
+        """The numbers of the samples in batch `step`, `[batch]`."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        return self._order(epoch)[position * self.batch : (position + 1) * self.batch]
+
+    def pairs(self, step):
+        """The `Pair`s in batch `step`; reads no file."""
+        return [self.samples.pairs[index] for index in self.indices(step)]
+
+    def __call__(self, step, part=0, parts=1):
+        """Makes a batch.
+
+        Args:
+            step: its number, from 0 up.
+            part, parts: which of how many equal parts of it.
+
+        Returns:
+            (pictures, float32 `[B, h, w, 3]`, preprocessed; masks, float32 `[B, h, w, 1]` in [0, 1]).
+        """
+        count = self.batch // parts
+        first = part * count
+        pictures = np.empty((count, *self.size, 3), np.float32)
+        masks = np.empty((count, *self.size, 1), np.float32)
+        for place, index in enumerate(self.indices(step)[first : first + count]):
+            rng = np.random.default_rng([self.seed, _CHANGES, step * self.batch + first + place])
+            pictures[place], masks[place] = self.augmentation(*self.samples[index], self.preprocessing, rng, self.masks)
+        return pictures, masks
+
+    def _permutation(self, epoch):
+        return np.random.default_rng([self.seed, _ORDER, epoch]).permutation(len(self.samples))

@@ -1,0 +1,138 @@
+"""A data set in one file, and batches of it for any backend of Keras: no TensorFlow and no picture files are needed."""
+
+import concurrent.futures
+import os
+import pathlib
+import threading
+import zipfile
+
+import cv2
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from sodkeras.data.augmentation import MASKS, resize_picture
+from sodkeras.data.batches import Batches
+from sodkeras.data.pairs import Pair
+from sodkeras.data.samples import PairFiles
+from sodkeras.errors import SodkerasError
+from sodkeras.files import whole_file
+from sodkeras.preprocessing import Preprocessing
+
+_ARRAYS = ("pictures", "masks", "picture_files", "mask_files", "sets")
+
+
+def pack(pairs, size, file, interpolation="bilinear", masks="soft", progress=True):
+    """Writes pairs to an `.npz` file, resized: pictures `[N, H, W, 3]`, masks `[N, H, W]`, uint8, and their names.
+
+    Args:
+        pairs: a list of `sodkeras.data.Pair`.
+        size: (height, width).
+        file: the file; whole or absent.
+        interpolation: of pictures, see `sodkeras.Preprocessing`.
+        masks: how masks are resized, one of `sodkeras.data.augmentation.MASKS`.
+        progress: whether a bar is shown.
+
+    Raises:
+        SodkerasError: if a picture or a mask cannot be used, there are none, or the file cannot be written.
+    """
+    file = pathlib.Path(file)
+    if file.suffix != ".npz":
+        raise SodkerasError(f"A packed set is a file that ends with .npz. Received: {file}")
+    if not pairs:
+        raise SodkerasError("A packed set has one pair at least. Received: none")
+    preprocessing = Preprocessing(size, interpolation=interpolation)
+    height, width = preprocessing.size
+    arrays = {
+        "pictures": np.empty((len(pairs), height, width, 3), np.uint8),
+        "masks": np.empty((len(pairs), height, width), np.uint8),
+        "picture_files": np.array([str(pair.picture) for pair in pairs]),
+        "mask_files": np.array([str(pair.mask) for pair in pairs]),
+        "sets": np.array([pair.set for pair in pairs]),
+    }
+    samples = PairFiles(pairs)
+
+    def put(index):
+        picture, mask = samples[index]
+        arrays["pictures"][index] = resize_picture(picture, preprocessing)
+        arrays["masks"][index] = cv2.resize(mask, (width, height), interpolation=MASKS[masks])
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as executor:
+        list(tqdm(executor.map(put, range(len(pairs))), "pack", len(pairs), unit="pair", disable=not progress))
+    with whole_file(file) as temporary, temporary.open("wb") as opened:
+        np.savez(opened, **arrays)
+
+
+class PackedPairs:
+    """The samples of a file that `pack` wrote, in memory, as `sodkeras.data.samples.PairFiles` gives them.
+
+    Raises:
+        SodkerasError: if the file is missing, damaged or something else.
+    """
+
+    def __init__(self, file):
+        try:
+            with np.load(file, allow_pickle=False) as content:
+                self._pictures, self._masks, *names = (content[name] for name in _ARRAYS)
+        except FileNotFoundError:
+            raise SodkerasError(f"There is no such file. Received: {file}") from None
+        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+            raise SodkerasError(f"This is no whole file of sodkeras data --pack. Received: {file}") from None
+        self.pairs = [
+            Pair(pathlib.Path(picture), pathlib.Path(mask), str(name))
+            for picture, mask, name in zip(*names, strict=True)
+        ]
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def __getitem__(self, index):
+        return self._pictures[index], self._masks[index]
+
+
+class PackedData(keras.utils.PyDataset):
+    """Endless augmented batches of a packed set, in NumPy, for `model.fit` under any backend.
+
+    They are those that `sodkeras.data.pipeline.TrainingData` makes of the same samples, settings and seed. They have no
+    length, so that `fit` takes them in their order, shuffles nothing and goes on where the last epoch ended.
+
+    Args:
+        file: what `pack` wrote, or a `PackedPairs`.
+        preprocessing, batch, augmentation, seed, masks: see `sodkeras.data.batches.Batches`.
+        first_step: the number of the first batch.
+        threads: how many make batches ahead.
+
+    Attributes:
+        batches: the `Batches` that it gives one after another.
+        steps_per_epoch: whole batches in an epoch; `fit` needs it.
+
+    Example:
+        >>> data = PackedData("duts.npz", model.preprocessing, batch=24)
+        >>> model.fit(data, steps_per_epoch=data.steps_per_epoch, epochs=300, shuffle=False)
+    """
+
+    def __init__(self, file, preprocessing, batch, augmentation=None, seed=0, masks="soft", first_step=0, threads=2):
+        super().__init__()
+        samples = file if isinstance(file, PackedPairs) else PackedPairs(file)
+        self.batches = Batches(samples, preprocessing, batch, augmentation, seed, masks)
+        self.steps_per_epoch = self.batches.steps_per_epoch
+        self.first_step = first_step
+        self._threads = threads
+        self._pool = concurrent.futures.ThreadPoolExecutor(threads)
+        self._lock = threading.Lock()
+        self._coming = {}
+
+    @property
+    def num_batches(self):
+        """None: there is no end."""
+        return None
+
+    def __getitem__(self, index):
+        """Batch number `first_step + index`; the next ones are begun."""
+        with self._lock:
+            self._coming = {
+                number: self._coming.get(number) or self._pool.submit(self.batches, self.first_step + number)
+                for number in range(index, index + self._threads + 1)
+            }
+            batch = self._coming[index]
+        return batch.result()
