@@ -11,13 +11,18 @@ import subprocess
 import sys
 import tempfile
 
-from sodkeras.errors import SodkerasError
+from sodkeras.errors import SodkerasError, UsageError
 from sodkeras.files import whole_file
 from sodkeras.pictures import find_pictures
 from sodkeras.tflite.numerics import needs_calibration, resolve
 
+#: How 8-bit files may compute PReLU.
+PRELU = ("auto", "exact")
 
-def convert(model, folder, numerics=("float32",), calibration=None, calibration_limit=100, keep_float=None):
+
+def convert(
+    model, folder, numerics=("float32",), calibration=None, calibration_limit=100, keep_float=None, prelu="auto"
+):
     """Converts a network for phones: one file per numerics, each with a JSON of its metadata beside it.
 
     The files are named `NAME-HxW-NUMERICS.tflite`, take one picture of the preprocessing's size, and carry name,
@@ -29,8 +34,11 @@ def convert(model, folder, numerics=("float32",), calibration=None, calibration_
         numerics: names from `sodkeras.tflite.numerics`, or their aliases.
         calibration: a folder, files or globs of pictures like those the network will see; needed for `static_*`.
         calibration_limit: pictures used at most, evenly spread over those found.
-        keep_float: patterns (`fnmatch`) of the names of convolutions that stay in float in `static_*`; an empty list
-            for none; by default those whose weights do not fit into 8 bits (see `sodkeras.tflite.sensitivity`).
+        keep_float: patterns (`fnmatch`) of the names of layers that stay in float in `static_*`; an empty list for
+            none; by default convolutions whose weights do not fit into 8 bits, and products of matrices (see
+            `sodkeras.tflite.sensitivity`).
+        prelu: how `static_*` computes PReLU: "exact", or "auto" for something cheaper wherever 8 bits cannot tell the
+            two apart (see `sodkeras.tflite.prelu`).
 
     Returns:
         The paths of the files, in the order of `numerics`. A file is whole or absent.
@@ -40,6 +48,8 @@ def convert(model, folder, numerics=("float32",), calibration=None, calibration_
         SodkerasError: if the model cannot be had or the conversion fails.
     """
     names = resolve(numerics)
+    if prelu not in PRELU:
+        raise UsageError(f"PReLU is computed as one of {', '.join(PRELU)}. Received: {prelu}")
     pictures = []
     if any(map(needs_calibration, names)):
         if not calibration:
@@ -58,7 +68,14 @@ def convert(model, folder, numerics=("float32",), calibration=None, calibration_
             model.inference_model().save(source)
         else:
             source = str(model)
-        job = {"source": source, "scratch": scratch, "numerics": names, "pictures": pictures, "keep_float": keep_float}
+        job = {
+            "source": source,
+            "scratch": scratch,
+            "numerics": names,
+            "pictures": pictures,
+            "keep_float": keep_float,
+            "prelu": prelu,
+        }
         results = _run(job)
         paths = []
         for result in results:

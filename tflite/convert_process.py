@@ -4,6 +4,7 @@ Progress is written to the stderr it was started with; what TensorFlow writes th
 folder instead.
 """
 
+import collections
 import fnmatch
 import functools
 import json
@@ -62,9 +63,15 @@ def _convert_all(job, progress):
             integer = integer or _IntegerSource(flat, model.preprocessing, job, progress)
             say(f"converting {name}: {numerics}, {len(integer.float_layers)} layers stay in float")
             for layer, decibels in integer.float_layers.items():
+                if decibels is None:
+                    say(f"  {layer}")
+                    continue
                 say(f"  {layer}: its weights' rounding would be {decibels:.0f} dB under its signal")
+            if integer.prelu:
+                say(f"  PReLU as {', '.join(f'{kind}: {count}' for kind, count in integer.prelu.items())}")
             content = integer.quantize()
             metadata["float_layers"] = sorted(integer.float_layers)
+            metadata["prelu"] = integer.prelu
         else:
             say(f"converting {name}: {numerics}")
             content = _convert(plain, numerics)
@@ -82,24 +89,41 @@ class _IntegerSource:
 
         from sodkeras.pictures import read_picture
         from sodkeras.tflite.equalize import equalize
-        from sodkeras.tflite.sensitivity import weight_noise
+        from sodkeras.tflite.lower import check_equal, lower_for_integers
+        from sodkeras.tflite.prelu import choose_forms, exact_forms
+        from sodkeras.tflite.sensitivity import correct_biases, rounding_effects, runs_in_float
 
         def pictures(purpose, paths):
             for path in tqdm(paths, desc=purpose, unit="picture", file=progress):
                 yield preprocessing(read_picture(path))
 
+        a_few = job["pictures"][:_PICTURES_FOR_NOISE]
+        in_float, forms = flat, exact_forms(flat)
+        if forms and job["prelu"] == "auto":
+            forms = choose_forms(flat, pictures("measuring slopes", a_few))
+        flat = lower_for_integers(flat, forms)
+        if forms == exact_forms(in_float):
+            check_equal(in_float, flat, preprocessing(read_picture(a_few[0])))
+        #: How many PReLUs are computed in which form, by its name.
+        self.prelu = dict(sorted(collections.Counter(form.name for form in forms.values()).items()))
         equalize(flat, pictures("measuring channels", job["pictures"]))
-        # A layer's noise hardly depends on the picture: a few tell.
-        loudness = weight_noise(flat, pictures("measuring layers", job["pictures"][:_PICTURES_FOR_NOISE]))
-        self.float_layers = {
-            layer: decibels
-            for layer, decibels in loudness.items()
-            if (
-                decibels < FLOAT_BELOW_DECIBELS
-                if job["keep_float"] is None
-                else any(fnmatch.fnmatchcase(layer, pattern) for pattern in job["keep_float"])
+        # What rounding does hardly depends on the picture: a few tell.
+        effects = rounding_effects(flat, pictures("measuring layers", a_few))
+
+        def stays(layer):
+            if job["keep_float"] is not None:
+                return any(fnmatch.fnmatchcase(layer.name, pattern) for pattern in job["keep_float"])
+            return runs_in_float(layer) or (
+                layer.name in effects and effects[layer.name].decibels < FLOAT_BELOW_DECIBELS
             )
+
+        #: The layers that stay in float, and how far under their signal their weights' rounding would be, if known.
+        self.float_layers = {
+            layer.name: effects[layer.name].decibels if layer.name in effects else None
+            for layer in flat.layers
+            if stays(layer)
         }
+        correct_biases(flat, {layer: effects[layer] for layer in effects.keys() - self.float_layers.keys()})
         self._calibrated = self._calibrate(flat, pictures, job)
 
     def _calibrate(self, flat, pictures, job):

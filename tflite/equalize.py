@@ -15,6 +15,7 @@ from keras import ops
 
 from sodkeras.flatten import calls
 from sodkeras.layers import ResizeLike
+from sodkeras.tflite.rewrite import tap
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 #: Layers f with f(s·x) = s·f(x) for s > 0, channel by channel.
@@ -39,24 +40,26 @@ def equalize(model, batches, strength=0.5):
         model: a flat functional Keras model (see `sodkeras.flatten`). Its weights are changed, its function is not.
         batches: preprocessed pictures `[B, H, W, 3]` to measure the channels' largest values on.
         strength: a channel of range r is divided by r^strength. 1 makes all ranges equal but leaves the spread to the
-            weights; one half shares it between the two and was the best of ½, .7 and 1 tried on U²-Net†.
+            weights; one half shares it between the two and was the best of ½, .7 and 1 tried on U²-Net†. Where only
+            depthwise convolutions, whose weights have a scale a channel, use the channels, it is 1.
 
     Returns:
         The number of channels that changed by more than a factor of two.
     """
     groups = [group for group in _groups(model) if group.free and group.users]
-    taps = keras.Model(model.input, [tensor for group in groups for tensor in group.tensors])
-    peaks = [0.0] * len(taps.outputs)
+    tensors = [tensor for group in groups for tensor in group.tensors]
+    values_of = tap(model, tensors)
+    peaks = [0.0] * len(tensors)
     for batch in batches:
-        values = taps(batch, training=False)
         peaks = [
-            np.maximum(peak, ops.max(ops.abs(value), (0, 1, 2))) for peak, value in zip(peaks, values, strict=True)
+            np.maximum(peak, np.abs(value).max((0, 1, 2))) for peak, value in zip(peaks, values_of(batch), strict=True)
         ]
     peaks = iter(peaks)
     changed = 0
     for group in groups:
         peak = np.max([next(peaks) for _ in group.tensors], axis=0)
-        scale = np.where(peak > 0, peak, 1).astype(np.float32) ** np.float32(strength)
+        is_free = all(isinstance(layer, keras.layers.DepthwiseConv2D) for layer, _ in group.users)
+        scale = np.where(peak > 0, peak, 1).astype(np.float32) ** np.float32(1 if is_free else strength)
         scale = np.clip(scale, 1 / _LARGEST, _LARGEST)
         changed += int(np.count_nonzero(np.abs(np.log2(scale)) > 1))
         for layer in group.makers:

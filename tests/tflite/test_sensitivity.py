@@ -5,27 +5,51 @@ import numpy as np
 import pytest
 
 from helpers import photo, tiny_model, write_photo
-from sodkeras.flatten import flatten
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
 from sodkeras.tflite.convert import convert
-from sodkeras.tflite.sensitivity import weight_noise
+from sodkeras.tflite.lower import lower
+from sodkeras.tflite.sensitivity import correct_biases, rounding_effects
 from sodkeras.tflite.verify import compare
 
 RNG = np.random.default_rng(0)
 
 
-def test_noise_of_one_convolution_by_hand():
+def rounded(kernel, axes):
+    step = np.abs(kernel).max(axes, keepdims=True) / 127
+    return np.round(kernel / step) * step
+
+
+def test_effect_on_one_convolution_by_hand():
     inputs = keras.Input((6, 6, 2))
     layer = keras.layers.Conv2D(3, 1, use_bias=False, name="conv")
     model = keras.Model(inputs, layer(inputs))
     kernel = RNG.normal(size=(1, 1, 2, 3)).astype("float32")
     layer.set_weights([kernel])
     batch = RNG.normal(size=(1, 6, 6, 2)).astype("float32")
-    step = np.abs(kernel).max((0, 1, 2)) / 127
-    change = batch @ (np.round(kernel[0, 0] / step) * step - kernel[0, 0])
+    change = batch @ (rounded(kernel, (0, 1, 2)) - kernel)[0, 0]
     signal = np.mean(np.var((batch @ kernel[0, 0])[0], axis=(0, 1)))
-    expected = 10 * np.log10(signal / np.mean(change**2))
-    assert weight_noise(model, [batch]) == {"conv": pytest.approx(expected, abs=1e-3)}
+    effect = rounding_effects(model, [batch])["conv"]
+    assert effect.decibels == pytest.approx(10 * np.log10(signal / np.mean(change**2)), abs=1e-3)
+    np.testing.assert_allclose(effect.mean, change.mean((0, 1, 2)), atol=1e-6)
+
+
+def test_corrected_biases_leave_rounded_weights_without_a_shift():
+    inputs = keras.Input((6, 6, 4))
+    x = keras.layers.DepthwiseConv2D(3, padding="same", name="depthwise")(inputs)
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same", name="full")(x))
+    batches = [RNG.uniform(0, 5, (2, 6, 6, 4)).astype("float32") for _ in range(2)]
+    for layer, axes in ((model.get_layer("depthwise"), (0, 1)), (model.get_layer("full"), (0, 1, 2))):
+        output = keras.Model(inputs, layer.output)
+        wanted = np.mean([output(batch) for batch in batches], (0, 1, 2, 3))
+        kernel, bias = layer.get_weights()
+        layer.set_weights([rounded(kernel, axes), bias])
+        shift = np.abs(np.mean([output(batch) for batch in batches], (0, 1, 2, 3)) - wanted).max()
+        layer.set_weights([kernel, bias])
+        correct_biases(model, {layer.name: rounding_effects(model, batches)[layer.name]})
+        layer.set_weights([rounded(kernel, axes), layer.get_weights()[1]])
+        corrected = np.abs(np.mean([output(batch) for batch in batches], (0, 1, 2, 3)) - wanted).max()
+        assert corrected < shift / 100
+        layer.set_weights([kernel, bias])
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +69,8 @@ def hostile():
 
 def test_a_layer_that_a_constant_channel_dominates_is_found(hostile):
     batch = hostile.preprocessing(photo())
-    noise = weight_noise(flatten(hostile.inference_model(), batch.shape[1:]), [batch])
+    effects = rounding_effects(lower(hostile.inference_model()), [batch])
+    noise = {layer: effect.decibels for layer, effect in effects.items()}
     assert min(noise, key=noise.get) == "encoder1_d2_conv" and noise["encoder1_d2_conv"] < 20
     assert sorted(noise.values())[1] > 25
 
