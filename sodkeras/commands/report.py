@@ -1,0 +1,34 @@
+"""sodkeras report: makes the page of a training run again, or compares several runs on one page.
+
+usage: sodkeras report RUN [RUN ...] [--out=FILE]
+
+RUN is the folder that `sodkeras train` wrote to; the run may be unfinished, and still training. One run gives its
+report.html anew. Several give a page with what differs in their settings, their curves in common charts, and the
+scores of each.
+
+examples:
+  sodkeras report runs/first
+  sodkeras report runs/first runs/second --out=comparison.html
+"""
+
+from absl import flags
+
+from sodkeras.errors import UsageError
+
+
+def define_flags(flag_values):
+    flags.DEFINE_string("out", "comparison.html", "The page for several runs.", flag_values=flag_values)
+
+
+def run(flag_values, arguments):
+    if not arguments:
+        raise UsageError("name the folder of a run")
+    from sodkeras.training.run_comparison import write_comparison
+    from sodkeras.training.run_report import write_report
+
+    if len(arguments) == 1:
+        print(write_report(arguments[0]))
+    else:
+        write_comparison(arguments, flag_values.out)
+        print(flag_values.out)
+    return 0

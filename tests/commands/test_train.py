@@ -1,0 +1,50 @@
+import pytest
+
+from sodkeras.commands.main import main
+from sodkeras.training.settings import read_recipe, recipe_names
+
+
+def test_the_help_names_every_recipe(capsys):
+    assert main(["train", "--help"]) == 0
+    assert ", ".join(recipe_names()) in capsys.readouterr().out
+
+
+def test_settings_are_printed_as_they_were_resolved(capsys):
+    command = ["train", "--recipe=csnet", "--short", "--settings", "--epochs=7", "--size=64"]
+    assert main([*command, "--set=arguments.width=1.5", "--set=masks=nearest"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    expected = read_recipe("csnet", short=True).changed(
+        {"epochs": 7, "size": 64, "arguments.width": 1.5, "masks": "nearest"}
+    )
+    assert lines == [f"{name} = {value!r}" for name, value in expected.to_dict().items()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "name a --recipe"),
+        (["--recipe=csnet"], 2, "name --data and --out"),
+        (["--recipe=csnet", "more"], 2, "everything is a flag here. Received: more"),
+        (["--recipe=csnt"], 1, "did you mean csnet? Received: csnt"),
+        (["--recipe=csnet", "--set=learning_rat=1"], 1, "did you mean learning_rate"),
+        (["--recipe=csnet", "--set=learning_rate"], 1, "KEY=VALUE. Received: learning_rate"),
+        (["--recipe=csnet", "--epochs=many"], 2, "--epochs"),
+        (["--recipe=csnet", "--epochs=0"], 1, "epochs must be at least 1. Received: 0"),
+        (["--recipe=csnet", "--data=nowhere", "--out=run"], 1, "no such folder"),
+    ],
+)
+def test_wrong_use_is_one_sentence(arguments, code, message, capsys):
+    assert main(["train", *arguments]) == code
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_a_damaged_file_is_found_before_training(tmp_path, capsys):
+    for folder in ("images", "masks"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        for number in range(30):
+            (tmp_path / "set" / folder / f"{number}.png").write_bytes(b"no picture")
+    assert main(["train", "--recipe=csnet", f"--data={tmp_path / 'set'}", f"--out={tmp_path / 'run'}"]) == 1
+    assert "60 files cannot be used" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,142 @@
+"""One process of a training on one device or several; test_distribution.py starts it.
+
+usage: python worker.py JOB STRATEGY FOLDER [ARGUMENT]
+"""
+
+import json
+import os
+import pathlib
+import signal
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sodkeras.callbacks import DynamicWeightDecay, set_weight_decay
+from sodkeras.data import Augmentation, find_pairs
+from sodkeras.data.pipeline import TrainingData, validation_data
+from sodkeras.errors import SodkerasError
+from sodkeras.layers.conv_norm import ConvNorm
+from sodkeras.preprocessing import Preprocessing
+from sodkeras.training import distribution
+from sodkeras.training.map_error import MapError
+
+BATCH, STEPS = 4, 3
+PICTURES = np.random.default_rng(0).normal(size=(4, 4, 4, 3)).astype("float32")
+PICTURES[2:] += 3  # the halves of the batch are unlike each other
+
+
+def training_data(machines, folder):
+    preprocessing = Preprocessing(size=(32, 32))
+    pairs = find_pairs([folder / "data"])
+    # On two devices the seventh is left out.
+    held_out = distribution.even(machines, pairs[: 6 if machines.num_replicas_in_sync == 1 else 7])
+    held_out = validation_data(held_out, preprocessing, BATCH)
+    return TrainingData(pairs, preprocessing, BATCH, Augmentation(), seed=1), held_out
+
+
+def tiny_network(machines):
+    """Two units of a network, and a classifier; also the units' pairs of batch norm and activation."""
+    with machines.scope():
+        keras.utils.set_random_seed(0)
+        units = [ConvNorm(4, name="first"), ConvNorm(4, name="second")]
+        picture = keras.Input((32, 32, 3))
+        logits = keras.layers.Conv2D(1, 1, name="classifier")(units[1](units[0](picture)))
+        model = keras.Model(picture, logits)
+        distribution.prepare(model)
+        set_weight_decay(model, 0.1)
+        model.compile(
+            # Adam divides by itself what is rounding alone; epsilon keeps that small.
+            keras.optimizers.Adam(0.01, epsilon=1e-2),
+            keras.losses.BinaryCrossentropy(from_logits=True),
+            metrics=[MapError()],
+            jit_compile=False,
+        )
+        model.optimizer.build(model.trainable_variables)
+    return model, [(unit.norm, unit.activation_layer) for unit in units]
+
+
+def train(machines, folder):
+    """Logs and weights of a few steps with all that a recipe has, and of one step of a batch norm alone."""
+    data, held_out = training_data(machines, folder)
+    model, units = tiny_network(machines)
+    history = model.fit(
+        distribution.own_part(machines, data),
+        validation_data=held_out,
+        steps_per_epoch=STEPS,
+        epochs=2,
+        shuffle=False,
+        verbose=0,
+        callbacks=[DynamicWeightDecay(3.0, units=units)],
+    ).history
+    results = {f"log|{key}": np.array(values) for key, values in history.items() if key != "gamma_histogram"}
+    results |= {f"weight|{weight.path}": keras.ops.convert_to_numpy(weight) for weight in model.weights}
+    if distribution.is_chief(machines):
+        model.save(folder / "model.keras")
+    for synchronized in (True, False):
+        results |= {f"statistics|{synchronized}": statistics(machines, synchronized)}
+    return results
+
+
+def statistics(machines, synchronized):
+    """The moving mean and variance of a batch norm after one step on PICTURES, `[2, 3]`."""
+    with machines.scope():
+        norm = keras.layers.BatchNormalization(momentum=0.0)
+        model = keras.Sequential([keras.Input((4, 4, 3)), norm])
+        distribution.prepare(model, synchronized)
+        model.compile("sgd", "mse", jit_compile=False)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    dataset = tf.data.Dataset.from_tensor_slices((PICTURES, PICTURES)).batch(len(PICTURES)).with_options(options)
+    model.fit(dataset, verbose=0)
+    return np.stack([keras.ops.convert_to_numpy(norm.moving_mean), keras.ops.convert_to_numpy(norm.moving_variance)])
+
+
+def parts(machines, folder):
+    """The pictures that this process's replicas take of the first two batches, by both ways of dividing them."""
+    data, _ = training_data(machines, folder)
+    found = {}
+    for name, dataset in (("own_part", distribution.own_part(machines, data)), ("shard", data.dataset())):
+        batches = iter(machines.experimental_distribute_dataset(dataset))
+        found |= {
+            f"{name}|{step}": np.concatenate(machines.experimental_local_results(next(batches)[0])) for step in range(2)
+        }
+    return found
+
+
+def agree(machines, folder, text):
+    distribution.check_agreement(machines, text)
+    return {"anyone": distribution.anyone(machines, not distribution.is_chief(machines))}
+
+
+def die(machines, folder, number):
+    """Trains until the worker of that number is gone."""
+    data, _ = training_data(machines, folder)
+    model, _ = tiny_network(machines)
+
+    class Death(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2 and machines.cluster_resolver.task_id == int(number):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    with distribution.failures():
+        model.fit(distribution.own_part(machines, data), steps_per_epoch=1000, verbose=0, callbacks=[Death()])
+
+
+def main(job, strategy, folder, *arguments):
+    folder = pathlib.Path(folder)
+    try:
+        machines = distribution.strategy(strategy, devices=2 if strategy == "mirrored" else None, wait=60)
+        results = {"train": train, "parts": parts, "agree": agree, "die": die}[job](machines, folder, *arguments)
+    except SodkerasError as error:
+        print(f"SodkerasError: {error}", flush=True)
+        return 1
+    place = machines.cluster_resolver.task_id if strategy == "multiworker" else 0
+    np.savez(folder / f"{strategy}{place}.npz", **results)
+    print(json.dumps({"chief": distribution.is_chief(machines)}), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

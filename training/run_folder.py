@@ -1,0 +1,83 @@
+"""The folder of a run: what it was asked for, and whether it is asked for the same again."""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+
+import keras
+
+from sodkeras.errors import SodkerasError
+from sodkeras.files import read_bytes, whole_file
+
+# Settings that may change when a run goes on, for what is trained does not depend on them.
+_FREE = ("cache", "save_every", "samples", "prune", "fine_tune", "re_estimate")
+
+
+def run_record(settings, training, validation, origin):
+    """What settings.json says.
+
+    Args:
+        settings: a `Settings`.
+        training, validation: lists of `sodkeras.data.Pair`.
+        origin: what else it says: the recipe's name, and what the user changed.
+
+    Returns:
+        A dict that JSON carries.
+    """
+    names = [[f"{pair.set}/{pair.stem}" for pair in pairs] for pairs in (training, validation)]
+    packages = ("sodkeras", "keras", "tensorflow", "torch", "jax", "numpy")
+    versions = {"python": platform.python_version(), "backend": keras.backend.backend()}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return {
+        **(origin or {}),
+        "settings": settings.to_dict(),
+        "data": {
+            "training": len(training),
+            "validation": len(validation),
+            "sets": sorted({pair.set for pair in [*training, *validation]}),
+            "sha256": hashlib.sha256(json.dumps(names).encode()).hexdigest(),
+        },
+        "versions": versions,
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
+    }
+
+
+def open_run(folder, record):
+    """Writes settings.json into a run's folder, or finds it to be that of the same run.
+
+    Raises:
+        SodkerasError: if the folder holds something else, a run of other settings or pictures, or a damaged file.
+    """
+    path = folder / "settings.json"
+    if not path.exists():
+        if folder.exists() and any(folder.iterdir()) and not (folder / "initial.keras").exists():
+            raise SodkerasError(f"The folder holds something else; choose another --out. Received: {folder}")
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        return
+    try:
+        old = json.loads(read_bytes(path))
+        before, data = old["settings"], old["data"]["sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise SodkerasError(f"The file is damaged; choose another --out. Received: {path}") from None
+    now = record["settings"]
+    changed = [
+        f"{name} {before.get(name)!r}, now {now.get(name)!r}"
+        for name in {**before, **now}
+        if name not in _FREE and before.get(name) != now.get(name)
+    ]
+    if changed:
+        raise SodkerasError(
+            f"The folder holds a run with other settings ({'; '.join(changed)}); choose another --out. "
+            f"Received: {folder}"
+        )
+    if data != record["data"]["sha256"]:
+        raise SodkerasError(
+            f"The run in this folder began with other pictures ({old['data']['training']} to train on, now "
+            f"{record['data']['training']}); choose another --out. Received: {folder}"
+        )

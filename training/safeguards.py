@@ -1,0 +1,150 @@
+"""Callbacks and a context that keep a run's progress: checkpoints, the best weights, orderly interruption, no NaN."""
+
+import contextlib
+import math
+import signal
+import threading
+
+import keras
+import numpy as np
+
+from sodkeras.errors import SodkerasError
+
+
+class Interruption:
+    """Turns the first Ctrl-C or SIGTERM into a wish, which `asked` holds; the second interrupts at once."""
+
+    def __init__(self):
+        self.asked = False
+
+    @contextlib.contextmanager
+    def listen(self):
+        """Listens while the block runs; only in the main thread, elsewhere signals do what they did."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _ask(self, number, frame):
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        print("\nstopping after this step; once more stops at once", flush=True)
+
+
+class NoNaN(keras.callbacks.Callback):
+    """Ends training at the first step whose loss is no finite number, and names its pictures.
+
+    Args:
+        data: a `sodkeras.data.pipeline.TrainingData`.
+        first_step: steps that were made before this process.
+    """
+
+    def __init__(self, data, first_step=0):
+        super().__init__()
+        self._data = data
+        self._step = first_step
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Keras's running mean is no number from the first such step on.
+        if not math.isfinite(logs["loss"]):
+            files = ", ".join(str(pair.picture) for pair in self._data.pairs_of_step(self._step))
+            raise SodkerasError(
+                f"The loss is {logs['loss']} at step {self._step + 1}; start anew with a lower learning_rate, "
+                f"warm_up_epochs or clip_norm, or look at this batch's pictures and masks. Received: {files}"
+            )
+        self._step += 1
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Saves the model whenever the validation's mean absolute error is lower than ever before.
+
+    Args:
+        save: a function that saves it.
+        best: the lowest error of the epochs before this process.
+    """
+
+    def __init__(self, save, best=math.inf):
+        super().__init__()
+        self._save = save
+        self.best = best
+
+    def on_epoch_end(self, epoch, logs=None):
+        error = next((value for name, value in logs.items() if name.startswith("val_") and name.endswith("mae")), None)
+        if error is not None and error < self.best:
+            self._save()
+            self.best = error
+
+
+class KeepState(keras.callbacks.Callback):
+    """Keeps checkpoints to go on from; put it last, for what it saves is then all done.
+
+    Between epochs it saves behind the validation and the log, within an epoch every few steps; and it ends training
+    where an interruption is asked for, having saved.
+
+    Args:
+        checkpoints: the run's `Checkpoints`.
+        steps_per_epoch: batches of a whole epoch.
+        every: steps between two checkpoints.
+        best: the run's `KeepBest`, whose lowest error goes into the checkpoint.
+        stop: a function that says whether to stop, asked after every step.
+        first_step: where training begins; within an epoch, the model's metrics hold the epoch's means so far.
+    """
+
+    def __init__(self, checkpoints, steps_per_epoch, every, best, stop, first_step=0):
+        super().__init__()
+        self._checkpoints = checkpoints
+        self._steps_per_epoch = steps_per_epoch
+        self._every = every
+        self._best = best
+        self._stop = stop
+        self.step = first_step
+        self._means = None
+
+    def set_model(self, model):
+        super().set_model(model)
+        if self._means is None:
+            # Under PyTorch, convert_to_numpy shows the variable's own memory.
+            self._means = [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.metrics_variables]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.step % self._steps_per_epoch:  # fit has just set them to zero
+            for variable, value in zip(self.model.metrics_variables, self._means, strict=True):
+                variable.assign(value)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        # An epoch's last step is saved behind its validation.
+        if self.step % self._steps_per_epoch:
+            stop = self._stop()
+            if stop or self.step % self._every == 0:
+                self._save(stop)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save(self._stop())
+
+    def _save(self, stop):
+        self._checkpoints.save(self.step, {"best": self._best.best if math.isfinite(self._best.best) else None})
+        if stop:
+            print(f"\nstopped at step {self.step}; the same command goes on from there", flush=True)
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def averaged_weights(model):
+    """Within the block the model has the moving averages of its weights, if its optimizer keeps any."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    swap = keras.callbacks.SwapEMAWeights()
+    swap.set_model(model)
+    swap.on_test_begin()
+    try:
+        yield
+    finally:
+        swap.on_test_end()
