@@ -1,0 +1,128 @@
+package org.sodkeras.demo;
+
+import android.app.Activity;
+import android.os.Build;
+import android.os.Bundle;
+import android.view.View;
+import android.widget.Spinner;
+import android.widget.TextView;
+import java.util.ArrayList;
+import java.util.List;
+import org.sodkeras.core.Accelerator;
+
+/** Model, numerics, threads and accelerator for all screens. A choice holds at once. */
+public final class SettingsActivity extends Activity {
+    private Demo demo;
+
+    @Override
+    protected void onCreate(Bundle saved) {
+        super.onCreate(saved);
+        setContentView(R.layout.settings);
+        demo = Demo.of(this);
+        boolean hasModel = demo.settings.model() != null;
+        findViewById(R.id.choices).setVisibility(hasModel ? View.VISIBLE : View.GONE);
+        TextView problems = (TextView) findViewById(R.id.problems);
+        problems.setText(hasModel ? Messages.problems(demo.models) : Messages.noModel(this, demo.models));
+        if (hasModel) {
+            fillNames();
+            fillNumerics();
+            fillThreads();
+            fillAccelerators();
+        }
+    }
+
+    private Spinner spinner(int id) {
+        return (Spinner) findViewById(id);
+    }
+
+    private void choose(BundledModel model) {
+        demo.settings.choose(model, demo.settings.threads(), demo.settings.accelerator());
+        showLicence();
+    }
+
+    private void fillNames() {
+        final List<String> names = new ArrayList<>();
+        for (BundledModel each : demo.models.models) {
+            if (!names.contains(each.metadata.name)) {
+                names.add(each.metadata.name);
+            }
+        }
+        int selected = names.indexOf(demo.settings.model().metadata.name);
+        Choices.fill(spinner(R.id.model), names, selected, new Choices.Listener() {
+            @Override
+            public void onChosen(int index) {
+                choose(filesOf(names.get(index)).get(0));
+                fillNumerics();
+            }
+        });
+    }
+
+    /** The files of a network: they differ in numerics, or in size. */
+    private List<BundledModel> filesOf(String name) {
+        List<BundledModel> files = new ArrayList<>();
+        for (BundledModel each : demo.models.models) {
+            if (each.metadata.name.equals(name)) {
+                files.add(each);
+            }
+        }
+        return files;
+    }
+
+    private void fillNumerics() {
+        BundledModel model = demo.settings.model();
+        final List<BundledModel> files = filesOf(model.metadata.name);
+        List<String> titles = new ArrayList<>();
+        for (BundledModel each : files) {
+            titles.add(getString(
+                    R.string.numerics_title,
+                    each.metadata.numerics,
+                    each.metadata.preprocessing.width,
+                    each.metadata.preprocessing.height,
+                    each.megabytes));
+        }
+        showLicence();
+        Choices.fill(spinner(R.id.numerics), titles, files.indexOf(model), new Choices.Listener() {
+            @Override
+            public void onChosen(int index) {
+                choose(files.get(index));
+            }
+        });
+    }
+
+    private void showLicence() {
+        String licence = demo.settings.model().metadata.licence;
+        ((TextView) findViewById(R.id.licence)).setText(
+                licence.isEmpty() ? getString(R.string.licence_unknown) : getString(R.string.licence, licence));
+    }
+
+    private void fillThreads() {
+        List<String> titles = new ArrayList<>();
+        for (int count = 1; count <= Settings.cores(); count++) {
+            titles.add(String.valueOf(count));
+        }
+        Choices.fill(spinner(R.id.threads), titles, demo.settings.threads() - 1, new Choices.Listener() {
+            @Override
+            public void onChosen(int index) {
+                demo.settings.choose(demo.settings.model(), index + 1, demo.settings.accelerator());
+            }
+        });
+    }
+
+    private void fillAccelerators() {
+        final List<Accelerator> accelerators = new ArrayList<>();
+        List<String> titles = new ArrayList<>();
+        for (Accelerator each : Accelerator.values()) {
+            if (Build.VERSION.SDK_INT >= each.lowestApi) {
+                accelerators.add(each);
+                titles.add(each.title);
+            }
+        }
+        int selected = accelerators.indexOf(demo.settings.accelerator());
+        Choices.fill(spinner(R.id.accelerator), titles, selected, new Choices.Listener() {
+            @Override
+            public void onChosen(int index) {
+                demo.settings.choose(demo.settings.model(), demo.settings.threads(), accelerators.get(index));
+            }
+        });
+    }
+}

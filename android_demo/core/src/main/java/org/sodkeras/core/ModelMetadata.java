@@ -1,0 +1,51 @@
+package org.sodkeras.core;
+
+import java.util.Arrays;
+import org.json.JSONException;
+import org.json.JSONObject;
+
+/** What {@code sodkeras convert} writes beside a {@code .tflite} file: all that is needed to run it. */
+public final class ModelMetadata {
+    /** The network's name, such as "u2netp". */
+    public final String name;
+    /** What the file computes in, such as "float32" or "static_wi8_ai8". */
+    public final String numerics;
+    /** The licence of the weights; empty if the file does not say. */
+    public final String licence;
+    public final Preprocessing preprocessing;
+    public final TensorDescription input;
+    public final TensorDescription output;
+
+    private ModelMetadata(JSONObject json) throws JSONException, ModelException {
+        name = json.getString("name");
+        numerics = json.getString("numerics");
+        licence = json.isNull("licence") ? "" : json.getString("licence");
+        preprocessing = Preprocessing.read(json.getJSONObject("preprocessing"));
+        input = TensorDescription.read(json.getJSONObject("input_tensor"));
+        output = TensorDescription.read(json.getJSONObject("output_tensor"));
+        int[] expected = {1, preprocessing.height, preprocessing.width, 3};
+        if (!Arrays.equals(input.shape, expected)) {
+            throw new ModelException(
+                    "The input is " + Arrays.toString(expected) + " by the preprocessing. Received: "
+                            + Arrays.toString(input.shape));
+        }
+        if (output.shape[3] != 1) {
+            throw new ModelException(
+                    "The output is a map of one channel. Received: " + Arrays.toString(output.shape));
+        }
+    }
+
+    /**
+     * Reads the JSON.
+     *
+     * @throws ModelException if it is no such JSON, or asks for something that this app does not know.
+     */
+    public static ModelMetadata parse(String json) throws ModelException {
+        try {
+            return new ModelMetadata(new JSONObject(json));
+        } catch (JSONException error) {
+            throw new ModelException(
+                    "The file beside the model is not what sodkeras convert writes: " + error.getMessage(), error);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package org.sodkeras.core;
+
+/**
+ * Where bilinear resizing along one axis takes its two source pixels from, and their weights, as OpenCV's
+ * {@code cv2.resize} chooses them: half-pixel centres, positions in double, the fraction then rounded to float.
+ *
+ * <p>Along a row, a position beyond the first or last pixel takes that pixel alone. Down a column it keeps its two
+ * weights, both on the same pixel: the same in exact arithmetic, not after rounding.
+ */
+final class Taps {
+    private static final int ONE = 2048; // 8-bit pictures are resized with weights of 11 bits
+
+    final int[] first;
+    final int[] second;
+    final float[] firstWeight;
+    final float[] secondWeight;
+    final int[] firstInteger;
+    final int[] secondInteger;
+
+    private Taps(int source, int target, boolean edgesTakeOnePixel) {
+        first = new int[target];
+        second = new int[target];
+        firstWeight = new float[target];
+        secondWeight = new float[target];
+        firstInteger = new int[target];
+        secondInteger = new int[target];
+        double scale = 1.0 / ((double) target / source);
+        for (int i = 0; i < target; i++) {
+            float position = (float) ((i + 0.5) * scale - 0.5);
+            int left = (int) Math.floor(position);
+            float fraction = position - left;
+            if (edgesTakeOnePixel && (left < 0 || left >= source - 1)) {
+                fraction = 0;
+            }
+            first[i] = Math.min(Math.max(left, 0), source - 1);
+            second[i] = Math.min(Math.max(left + 1, 0), source - 1);
+            firstWeight[i] = 1 - fraction;
+            secondWeight[i] = fraction;
+            firstInteger[i] = (int) Math.rint((1 - fraction) * ONE);
+            secondInteger[i] = (int) Math.rint(fraction * ONE);
+        }
+    }
+
+    static Taps alongRows(int source, int target) {
+        return new Taps(source, target, true);
+    }
+
+    static Taps downColumns(int source, int target) {
+        return new Taps(source, target, false);
+    }
+}

@@ -1,0 +1,85 @@
+"""The Android demo's Java is equal to sodkeras: its tests run on the JVM, on arrays that are those of today."""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from sodkeras import Preprocessing
+
+HERE = pathlib.Path(__file__).resolve().parent
+DEMO = HERE.parents[1] / "android_demo"
+sys.path.insert(0, str(HERE))
+
+import make_goldens  # noqa: E402
+
+
+def test_goldens_are_what_sodkeras_gives(tmp_path):
+    make_goldens.write(tmp_path)
+    committed = sorted(path.name for path in make_goldens.FOLDER.iterdir())
+    assert committed == sorted(path.name for path in tmp_path.iterdir())
+    for name in committed:
+        old, new = make_goldens.FOLDER / name, tmp_path / name
+        if not name.endswith(".npz"):
+            assert old.read_text("utf-8") == new.read_text("utf-8"), name
+            continue
+        with np.load(old) as old_arrays, np.load(new) as new_arrays:
+            assert sorted(old_arrays.files) == sorted(new_arrays.files)
+            for kind in old_arrays.files:
+                np.testing.assert_array_equal(old_arrays[kind], new_arrays[kind], f"{name} {kind}")
+
+
+def test_maps_hardly_depend_on_the_library_that_opencv_calls():
+    """The goldens are made without Intel's library: what a user's Python gives with it is the same to the eye."""
+    saliency_map = np.clip(make_goldens._blob(np.random.default_rng(0)), 0, 1)
+    default = Preprocessing().restore(saliency_map, (301, 451))
+    intel = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    try:
+        plain = Preprocessing().restore(saliency_map, (301, 451))
+    finally:
+        cv2.ipp.setUseIPP(intel)
+    assert np.abs(default - plain).max() < 2e-5
+
+
+def test_the_pixel_code_on_the_jvm():
+    if shutil.which("javac") is None:
+        pytest.skip("there is no JDK: javac is missing")
+    result = subprocess.run([DEMO / "run_tests.sh"], capture_output=True, text=True)
+    if result.returncode == 3:
+        pytest.skip(result.stderr.strip())
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert int(re.search(r"OK \((\d+) tests\)", result.stdout).group(1)) >= 30
+
+
+def test_the_table_has_the_columns_of_sodkeras_benchmark():
+    from sodkeras.tflite.benchmark import COLUMNS
+
+    source = (DEMO / "core/src/main/java/org/sodkeras/core/BenchmarkRow.java").read_text("utf-8")
+    columns = re.search(r"COLUMNS = \{(.*?)\};", source, re.DOTALL).group(1)
+    assert tuple(re.findall(r'"(\w+)"', columns)) == COLUMNS
+
+
+def test_the_app_asks_for_the_camera_and_nothing_else():
+    manifest = (DEMO / "app/src/main/AndroidManifest.xml").read_text("utf-8")
+    assert re.findall(r'uses-permission[^>]*android:name="([\w.]+)"', manifest) == ["android.permission.CAMERA"]
+
+
+@pytest.mark.slow
+def test_an_apk_can_be_packed(tmp_path):
+    """With files that only look like models: packing does not open them."""
+    for tool in ("javac", "aapt", "aapt2", "zipalign", "apksigner"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is missing; android_demo/make_apk.sh says what to install")
+    if not (DEMO / ".tools/android.jar").exists():
+        pytest.skip("android.jar is missing; android_demo/fetch_tools.sh brings it")
+    (tmp_path / "a.tflite").write_bytes(b"\0" * 100_000)
+    (tmp_path / "a.json").write_text("{}")
+    result = subprocess.run([DEMO / "make_apk.sh", tmp_path], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 models, NO inference runtime inside" in result.stdout
