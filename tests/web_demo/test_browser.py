@@ -1,0 +1,137 @@
+"""The built page in Chromium: its maps are Python's, and it behaves."""
+
+import json
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+from helpers import photo
+from sodkeras import Predictor
+from sodkeras.checkpoints import import_file
+from sodkeras.compositing import grey
+from sodkeras.pictures import read_picture
+from sodkeras.tflite.convert import convert
+
+
+@pytest.fixture(scope="module")
+def look(node, tmp_path_factory):
+    """Gives what a page's worker makes of pictures: (entry, network's map, PNG) by (numerics, picture)."""
+
+    def run(page, paths):
+        out = tmp_path_factory.mktemp("maps")
+        job = {"dist": str(page), "rounds": 1, "out": str(out), "pictures": list(map(str, paths))}
+        done = node("tests/maps.mjs", input=json.dumps(job), timeout=1200)
+        assert done.returncode == 0, done.stderr
+        entries = json.loads(done.stdout)["maps"]
+        assert len(entries) == 2 * len(paths)
+        result = {}
+        for entry in entries:
+            network_map = np.fromfile(out / entry["map"], "<f4").reshape(entry["height"], entry["width"])
+            png = cv2.imread(str(out / entry["png"]), cv2.IMREAD_GRAYSCALE)
+            result[entry["model"].split("-")[-1], os.path.basename(entry["picture"])] = (entry, network_map, png)
+        return result
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def found(look, page, pictures, examples):
+    odd = [pictures / name for name in ("rotated.jpg", "grey.png", "twice.png", "transparent.png")]
+    return look(page, [*odd, *(examples / f"{name}.jpg" for name in ("astronaut", "cat", "coffee", "rocket"))])
+
+
+def expected_maps(models, numerics, path):
+    predictor = Predictor(next(models.glob(f"*{numerics}")))
+    picture = read_picture(path)
+    network_map = predictor.runtime(predictor.preprocessing(picture))[0]
+    return network_map, predictor.preprocessing.restore(network_map, picture.shape[:2])
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "cat.jpg", "coffee.jpg", "rocket.jpg"])
+def test_maps_of_photos_are_pythons(found, models, examples, name):
+    check_both_numerics(found, models, examples / name)
+
+
+@pytest.mark.parametrize("name", ["rotated.jpg", "grey.png", "twice.png"])
+def test_maps_of_odd_pictures_are_pythons(found, models, pictures, name):
+    check_both_numerics(found, models, pictures / name)
+
+
+def check_both_numerics(found, models, path, float_tolerance=1e-5):
+    _, integer, png = found["static_wi8_ai8.tflite", path.name]
+    expected, whole = expected_maps(models, "static_wi8_ai8.tflite", path)
+    assert expected.max() - expected.min() > 0.2  # else any two maps would agree
+    np.testing.assert_array_equal(integer, expected)
+    if png.shape == whole.shape:  # else it is of a huge photo, and smaller
+        assert np.abs(png.astype(int) - grey(whole)).max() <= 1
+    _, floating, _ = found["float32.tflite", path.name]
+    expected, _ = expected_maps(models, "float32.tflite", path)
+    np.testing.assert_allclose(floating, expected, rtol=0, atol=float_tolerance)
+
+
+def test_transparency_lies_over_white(found, models, pictures):
+    """The browser blends with its own rounding: a level of a pixel may differ, no more."""
+    _, floating, _ = found["float32.tflite", "transparent.png"]
+    expected, _ = expected_maps(models, "float32.tflite", pictures / "transparent.png")
+    assert np.abs(floating - expected).max() < 0.05
+
+
+def test_a_rotated_photo_stands_upright(found):
+    entry, _, png = found["float32.tflite", "rotated.jpg"]
+    assert entry["photo"] == {"width": 80, "height": 60} and png.shape == (60, 80)
+
+
+@pytest.mark.slow
+@pytest.mark.reference
+def test_maps_of_the_released_network_are_pythons(look, build, examples, reference, tmp_path):
+    """8-bit integer has layers in float here, and is equal all the same."""
+    model = import_file(reference / "reference/weights/u2netp.onnx").model
+    convert(model, tmp_path, ["static_wi8_ai8", "float32"], calibration=examples)
+    photos = [examples / f"{name}.jpg" for name in ("astronaut", "cat", "coffee")]
+    found = look(build(tmp_path), photos)
+    for photo_path in photos:
+        # Its sums of floats are long: float32 itself is off by ten times as much (benchmarks/float_noise.csv).
+        check_both_numerics(found, tmp_path, photo_path, float_tolerance=2e-5)
+
+
+@pytest.mark.slow
+def test_a_photo_of_50_megapixels(look, page, models, pictures):
+    """The network sees the photo itself; the result is as large as a phone can hold."""
+    path = pictures / "huge.jpg"
+    picture = cv2.resize(photo(), (8660, 5774), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(path), picture[..., ::-1])
+    found = look(page, [path])
+    check_both_numerics(found, models, path)
+    entry, _, png = found["static_wi8_ai8.tflite", path.name]
+    assert entry["photo"] == {"width": 8660, "height": 5774}
+    height, width = png.shape
+    assert 12e6 < height * width <= 4096 * 3072
+    assert width / height == pytest.approx(8660 / 5774, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_the_page_behaves(node, page, pictures):
+    """All that a visitor does, in web_demo/tests/page.test.mjs."""
+    environment = os.environ | {"DIST": str(page), "PICTURES": str(pictures)}
+    done = node("--test", "--test-reporter=tap", "tests/page.test.mjs", env=environment, timeout=1200)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr
+    assert "\nok 1 - " in done.stdout, done.stdout  # no file, no test, no error either
+
+
+@pytest.mark.parametrize("case", ["no models", "no json", "foreign", "nothing said"])
+def test_the_build_refuses_what_the_page_could_not_run(chromium, node, models, tmp_path, case):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    model = next(models.glob("*float32.tflite"))
+    if case == "no json":
+        (folder / model.name).write_bytes(model.read_bytes())
+    elif case == "foreign":
+        (folder / model.name).write_bytes(b"not a model, this")
+        (folder / model.with_suffix(".json").name).write_bytes(model.with_suffix(".json").read_bytes())
+    arguments = [] if case == "nothing said" else [f"--models={folder}"]
+    done = node("build.mjs", *arguments, f"--out={tmp_path / 'dist'}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("build: ") and done.stderr.count("\n") == 1
+    assert not (tmp_path / "dist").exists()
