@@ -10,7 +10,6 @@ A row is added to metrics_speed.csv beside this file.
 
 import csv
 import pathlib
-import platform
 import time
 
 import cv2
@@ -19,6 +18,7 @@ import py_sod_metrics
 from absl import app, flags
 
 from sodkeras.metrics import METRICS, Evaluator
+from sodkeras.tflite.benchmark import cpu_model
 
 _MAPS = flags.DEFINE_string("maps", None, "A folder of 8-bit maps.")
 _MASKS = flags.DEFINE_string("masks", None, "A folder of masks with the same names.")
@@ -129,14 +129,6 @@ def draw_pairs(count, size=(375, 500)):
         noise = cv2.GaussianBlur(rng.normal(0, 300, size), (0, 0), 6)
         pairs.append((np.clip(soft + noise, 0, 255).astype(np.uint8), mask))
     return pairs
-
-
-def cpu_model():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(": ", 1)[1] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":
