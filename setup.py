@@ -22,10 +22,11 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=[*LIBRARY, "sodkeras.training", "sodkeras.tflite", "sodkeras.examples"],
+    packages=[*LIBRARY, "sodkeras.training", "sodkeras.training.recipes", "sodkeras.tflite", "sodkeras.examples"],
     package_dir={
         "sodkeras": "sodkeras",
         "sodkeras.training": "training",
+        "sodkeras.training.recipes": "training/recipes",
         "sodkeras.tflite": "tflite",
         "sodkeras.examples": "examples",
     },

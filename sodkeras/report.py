@@ -15,7 +15,7 @@ _PAGE = """<!DOCTYPE html>
   body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
   table {{ border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }}
   th, td {{ border-bottom: 1px solid #ccc; padding: .3rem .8rem; text-align: left; }}
-  .row {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .5rem; }}
+  .row {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(var(--width), 100%), 1fr)); gap: .5rem; }}
   figure {{ margin: 0; }}
   img {{ width: 100%; background: repeating-conic-gradient(#ddd 0 25%, #fff 0 50%) 0 0/20px 20px; }}
   figcaption {{ font-size: .85rem; color: #555; }}
@@ -34,6 +34,11 @@ def paragraph(text):
     return f"<p>{html.escape(text)}</p>"
 
 
+def bullets(texts):
+    """A list of plain texts."""
+    return f"<ul>{''.join(f'<li>{html.escape(text)}</li>' for text in texts)}</ul>"
+
+
 def heading(text):
     """A section's heading."""
     return f"<h2>{html.escape(text)}</h2>"
@@ -46,18 +51,24 @@ def table(rows, headers):
     return tabulate(rows, headers=headers, tablefmt="html", disable_numparse=True)
 
 
-def figures(pictures):
+def details(summary, part):
+    """A part that shows when its summary is clicked."""
+    return f"<details><summary>{html.escape(summary)}</summary>{part}</details>"
+
+
+def figures(pictures, width="10rem"):
     """A row of pictures.
 
     Args:
         pictures: `(caption, image file's bytes, MIME type)` for each.
+        width: of a picture at least, in CSS units; they grow until the row is full.
     """
     cells = [
         f'<figure><img alt="{html.escape(caption)}" src="data:{kind};base64,{base64.b64encode(content).decode()}">'
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
         for caption, content, kind in pictures
     ]
-    return f'<div class="row">{"".join(cells)}</div>'
+    return f'<div class="row" style="--width: {width}">{"".join(cells)}</div>'
 
 
 def write_page(path, title, parts):

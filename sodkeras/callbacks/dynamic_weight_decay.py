@@ -122,6 +122,8 @@ class DynamicWeightDecay(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         magnitudes = np.abs(np.concatenate([ops.convert_to_numpy(norm.gamma) for norm, _ in self._pairs]))
+        # In float32 the histogram's edges could not be told apart while all γ are still near 1.
+        magnitudes = magnitudes.astype("float64")
         record = {
             "gamma_sparsity": float((magnitudes < THRESHOLD).mean()),
             "gamma_histogram": np.histogram(magnitudes, bins=50),

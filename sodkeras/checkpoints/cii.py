@@ -3,7 +3,7 @@
 from sodkeras.checkpoints.backbone_names import torchvision_units
 from sodkeras.checkpoints.state_dict import StateDict
 from sodkeras.errors import SodkerasError
-from sodkeras.models.cii import BACKBONE, CII
+from sodkeras.models.cii import CII
 
 
 def load_state_dict(model, arrays):
@@ -22,7 +22,7 @@ def load_state_dict(model, arrays):
             f"{model.interactor!r}, {model.next_stage}, {model.shared}"
         )
     state = StateDict(arrays, "this CII")
-    for unit, conv, norm in torchvision_units(model, BACKBONE):
+    for unit, conv, norm in torchvision_units(model, model.backbone):
         state.fill_unit(unit, f"base.resnet.{conv}", f"base.resnet.{norm}")
     interaction = model.get_layer("interaction")
     for level, unit in enumerate(interaction.reductions):

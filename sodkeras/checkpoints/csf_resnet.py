@@ -1,10 +1,7 @@
 """CSF+Res2Net's released weights: the state dict's names."""
 
-import numpy as np
-
 from sodkeras.checkpoints.backbone_names import torchvision_units
 from sodkeras.checkpoints.state_dict import StateDict
-from sodkeras.errors import SodkerasError
 from sodkeras.models.csf_resnet import CSFResNet
 
 #: The released file still holds the classifier that the backbone was trained with.
@@ -42,19 +39,10 @@ def fill_head(state, fusion):
 
 
 def _fill_octave(state, unit, name):
-    """One stored kernel for all scales: rows by output scale, columns by input scale."""
-    whole = state.take(f"{name}.conv.weights")
-    inputs = [unit.convs[f"{i}to0"].kernel.shape[2] for i in range(len(unit.convs) // len(unit.filters))]
-    if whole.shape != (sum(unit.filters), sum(inputs), 1, 1):
-        raise SodkerasError(
-            f"The checkpoint does not fit {state.network}: {name}.conv.weights should be "
-            f"{(sum(unit.filters), sum(inputs), 1, 1)}. Received: {whole.shape}"
-        )
-    for j, rows in enumerate(np.split(whole, np.cumsum(unit.filters)[:-1], axis=0)):
-        for i, kernel in enumerate(np.split(rows, np.cumsum(inputs)[:-1], axis=1)):
-            state.assign(unit.convs[f"{i}to{j}"].kernel, kernel.transpose(2, 3, 1, 0), f"{name}.conv.weights")
-        state.fill_norm(unit.norms[j], f"{name}.bns.{j}")
-        state.fill(unit.activations[j].alpha, f"{name}.prelus.{j}.weight")
+    state.fill_octave(unit.convs, f"{name}.conv.weights")
+    for j, (norm, activation) in enumerate(zip(unit.norms, unit.activations, strict=True)):
+        state.fill_norm(norm, f"{name}.bns.{j}")
+        state.fill(activation.alpha, f"{name}.prelus.{j}.weight")
 
 
 def from_state_dict(arrays, **arguments):

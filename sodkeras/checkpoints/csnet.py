@@ -2,8 +2,7 @@
 
 import itertools
 
-import numpy as np
-
+from sodkeras.checkpoints.state_dict import StateDict
 from sodkeras.errors import SodkerasError
 from sodkeras.models.channel_plan import BLOCKS
 from sodkeras.models.csnet import CSNet
@@ -67,27 +66,25 @@ def load_state_dict(model, arrays):
             "The released weights are of a CSNet with simplified=True and activation='prelu'. Received: "
             f"simplified={model.simplified}, activation={model.activation!r}"
         )
-    reader = _Reader(arrays)
+    state = StateDict(arrays, "this CSNet")
     for stage, blocks in enumerate(model.channels["stages"]):
         for number in range(len(blocks)):
             block = model.get_layer(f"stage{stage}_{number}")
             for released, ours in _UNITS.items():
-                reader.fill_unit(getattr(block, ours), f"stage{stage}.{number}.{released}")
+                _fill_unit(state, getattr(block, ours), f"stage{stage}.{number}.{released}")
     if model.channels["fusion"]:
         fusion = model.get_layer("fusion")
-        reader.fill_unit(fusion.mix, "oct_fuse.fuse")
+        _fill_unit(state, fusion.mix, "oct_fuse.fuse")
         for scale, dilated in zip(fusion.mix.output_scales, fusion.dilated, strict=True):
             name = f"oct_fuse.ms.convs.{scale}"
             for index, rate in enumerate(dilated.dilation_rates):
                 if str(rate) in dilated.convs:
-                    reader.fill_kernel(dilated.convs[str(rate)].kernel, f"{name}.msconv.{index}.weight")
-            reader.fill_norm(dilated.norm, f"{name}.bn")
-            reader.fill(dilated.activation_layer.alpha, f"{name}.prelu.weight")
-        reader.fill_unit(fusion.merge, "oct_fuse.fuse1x1")
-    classifier = model.get_layer("classifier")
-    reader.fill_kernel(classifier.kernel, "cls_layer.weight")
-    reader.fill(classifier.bias, "cls_layer.bias")
-    reader.finish()
+                    state.fill_conv(dilated.convs[str(rate)], f"{name}.msconv.{index}")
+            state.fill_norm(dilated.norm, f"{name}.bn")
+            state.fill(dilated.activation_layer.alpha, f"{name}.prelu.weight")
+        _fill_unit(state, fusion.merge, "oct_fuse.fuse1x1")
+    state.fill_conv(model.get_layer("classifier"), "cls_layer")
+    state.finish()
 
 
 def from_state_dict(arrays, **arguments):
@@ -105,69 +102,12 @@ def from_state_dict(arrays, **arguments):
     return model
 
 
-class _Reader:
-    """Takes arrays out of a state dict one by one, so that at the end none may be left."""
-
-    def __init__(self, arrays):
-        self._rest = dict(arrays)
-
-    def take(self, name):
-        if name not in self._rest:
-            raise SodkerasError(f"The state dict is not that of this CSNet. Received: no {name!r}")
-        return self._rest.pop(name)
-
-    def fill(self, variable, name, value=None):
-        value = self.take(name) if value is None else value
-        # A slope or a bias is stored flat.
-        if value.ndim == 1 and value.size == variable.shape[-1]:
-            value = value.reshape(variable.shape)
-        if tuple(variable.shape) != value.shape:
-            raise SodkerasError(
-                f"The checkpoint does not fit this CSNet: {name} should be {tuple(variable.shape)}. "
-                f"Received: {value.shape}"
-            )
-        variable.assign(value)
-
-    def fill_kernel(self, variable, name):
-        self.fill(variable, name, self.take(name).transpose(2, 3, 1, 0))
-
-    def fill_norm(self, norm, name):
-        self.fill(norm.gamma, f"{name}.weight")
-        self.fill(norm.beta, f"{name}.bias")
-        self.fill(norm.moving_mean, f"{name}.running_mean")
-        self.fill(norm.moving_variance, f"{name}.running_var")
-        self._rest.pop(f"{name}.num_batches_tracked", None)
-
-    def fill_unit(self, unit, name):
-        if unit.depthwise:
-            for scale in unit.output_scales:
-                kernel = self.take(f"{name}.convs.{scale}.weight").transpose(2, 3, 0, 1)
-                self.fill(unit.convs[f"{scale}to{scale}"].kernel, f"{name}.convs.{scale}.weight", kernel)
-        else:
-            self._fill_paths(unit, f"{name}.conv.weight")
+def _fill_unit(state, unit, name):
+    if unit.depthwise:
         for scale in unit.output_scales:
-            self.fill_norm(unit.norms[str(scale)], f"{name}.bns.{scale}")
-            self.fill(unit.activations[str(scale)].alpha, f"{name}.prelus.{scale}.weight")
-
-    def _fill_paths(self, unit, name):
-        """One stored kernel for all scales: rows by output scale, columns by input scale."""
-        whole = self.take(name)
-        inputs = {int(path.split("to")[0]): conv.kernel.shape[2] for path, conv in unit.convs.items()}
-        columns = dict(zip(sorted(inputs), _parts(whole, 1, [inputs[i] for i in sorted(inputs)], name), strict=True))
-        for i, column in columns.items():
-            rows = _parts(column, 0, [unit.filters[j] for j in unit.output_scales], name)
-            for j, kernel in zip(unit.output_scales, rows, strict=True):
-                self.fill(unit.convs[f"{i}to{j}"].kernel, name, kernel.transpose(2, 3, 1, 0))
-
-    def finish(self):
-        if self._rest:
-            raise SodkerasError(f"The state dict has names that this CSNet lacks. Received: {sorted(self._rest)[:3]} …")
-
-
-def _parts(array, axis, counts, name):
-    if array.shape[axis] != sum(counts):
-        raise SodkerasError(
-            f"The checkpoint does not fit this CSNet: axis {axis} of {name} should be {sum(counts)}. "
-            f"Received: {array.shape}"
-        )
-    return np.split(array, np.cumsum(counts)[:-1], axis)
+            state.fill_conv(unit.convs[f"{scale}to{scale}"], f"{name}.convs.{scale}")
+    else:
+        state.fill_octave(unit.convs, f"{name}.conv.weight")
+    for scale in unit.output_scales:
+        state.fill_norm(unit.norms[str(scale)], f"{name}.bns.{scale}")
+        state.fill(unit.activations[str(scale)].alpha, f"{name}.prelus.{scale}.weight")

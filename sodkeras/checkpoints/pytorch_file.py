@@ -1,7 +1,5 @@
 """PyTorch checkpoints as plain arrays."""
 
-import pickle
-
 from sodkeras.errors import SodkerasError
 
 
@@ -25,7 +23,9 @@ def read_state_dict(path):
         ) from None
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # foreign bytes end the unpickler as they happen to: IndexError, KeyError
         reason = str(error).split("\n")[0]
         raise SodkerasError(
             f"The file is no PyTorch checkpoint of plain tensors ({reason}). Received: {path}"

@@ -1,5 +1,8 @@
 """Filling layers from a PyTorch state dict, array by array, so that in the end nothing is missing or left over."""
 
+import keras
+import numpy as np
+
 from sodkeras.errors import SodkerasError
 
 
@@ -38,7 +41,7 @@ class StateDict:
 
     def fill_conv(self, conv, name):
         """Fills kernel and bias, if there is one, of a convolution; a depthwise one, too."""
-        depthwise = type(conv).__name__ == "DepthwiseConv2D"
+        depthwise = isinstance(conv, keras.layers.DepthwiseConv2D)
         self.fill(conv.kernel, f"{name}.weight", (2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
         if conv.use_bias:
             self.fill(conv.bias, f"{name}.bias")
@@ -51,6 +54,27 @@ class StateDict:
             self.fill(norm.moving_mean, f"{name}.running_mean")
             self.fill(norm.moving_variance, f"{name}.running_var")
             self._rest.pop(f"{name}.num_batches_tracked", None)
+
+    def fill_octave(self, convs, name):
+        """Fills convolutions between scales from one array: its rows by output scale, its columns by input scale.
+
+        Args:
+            convs: a dict of paths, "0to1" from scale 0 to 1, to convolutions; every input scale with every output's.
+            name: of the array.
+        """
+        whole = self.take(name)
+        paths = {tuple(map(int, path.split("to"))): conv.kernel for path, conv in convs.items()}
+        inputs = dict(sorted((i, kernel.shape[2]) for (i, _), kernel in paths.items()))
+        outputs = dict(sorted((j, kernel.shape[3]) for (_, j), kernel in paths.items()))
+        size = next(iter(paths.values())).shape[:2]
+        if whole.shape != (sum(outputs.values()), sum(inputs.values()), *size):
+            raise SodkerasError(
+                f"The checkpoint does not fit {self.network}: {name} should be "
+                f"{(sum(outputs.values()), sum(inputs.values()), *size)}. Received: {whole.shape}"
+            )
+        for j, rows in zip(outputs, np.split(whole, np.cumsum([*outputs.values()])[:-1], axis=0), strict=True):
+            for i, kernel in zip(inputs, np.split(rows, np.cumsum([*inputs.values()])[:-1], axis=1), strict=True):
+                self.assign(paths[i, j], kernel.transpose(2, 3, 1, 0), name)
 
     def fill_unit(self, unit, conv_name, norm_name):
         """Fills a `ConvNorm`."""

@@ -10,7 +10,8 @@ numerics:
   float16             weights stored in 16-bit float: half the size
   dynamic_wi8_afp32   weights in 8-bit integer, activations in float (also: dynamic)
   static_wi8_ai8      8-bit integer, input and output too; needs --calibrate (also: int8). Channels are brought to like
-                      ranges first, and layers whose weights do not fit into 8 bits stay in float: it says which
+                      ranges first, and layers whose weights do not fit into 8 bits stay in float: it says which.
+                      PReLU becomes ReLU or leaky ReLU where 8 bits cannot tell, else two convolutions and a sum
 
 examples:
   sodkeras convert u2netp
@@ -34,8 +35,15 @@ def define_flags(flag_values):
     flags.DEFINE_list(
         "keep_float",
         None,
-        "Patterns of convolutions that stay in float in static_wi8_ai8, 'none' for none; default those whose weights "
-        "do not fit into 8 bits.",
+        "Patterns of layers that stay in float in static_wi8_ai8, 'none' for none; default convolutions whose weights "
+        "do not fit into 8 bits, and products of matrices.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum(
+        "prelu",
+        "auto",
+        ["auto", "exact"],
+        "How static_wi8_ai8 computes PReLU: exactly, or as ReLU or leaky ReLU where 8 bits cannot tell (faster).",
         flag_values=flag_values,
     )
     flags.DEFINE_string("out", ".", "The folder to write to.", flag_values=flag_values)
@@ -55,6 +63,7 @@ def run(flag_values, arguments):
         flag_values.calibrate,
         flag_values.calibration_limit,
         [] if flag_values.keep_float == ["none"] else flag_values.keep_float,
+        flag_values.prelu,
     )
     for path in paths:
         print(f"{path}  {path.stat().st_size / 1e6:.2f} MB")

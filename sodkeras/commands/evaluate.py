@@ -7,7 +7,8 @@ Maps may come from any tool. A map and its mask are joined by their stem (photo_
 the map has its mask's size. A set is a folder of masks, or a folder that holds one beside the pictures (images/ and
 masks/, and the pairs of DUTS, ECSSD, HKU-IS); models need the pictures. For several sets, the folder of a method's maps
 has a subfolder for each, or {set} in its name. What a model finds is scored in 8 bit at the picture's own size, as the
-papers score the files they save.
+papers score the files they save: rounded down. --save_maps keeps these maps, and a folder of them scores as the model
+does; the maps of `sodkeras predict` are rounded to the nearest instead, and score a little differently.
 
 The tables go to --out as scores.json, .csv, .md and .tex, the curves as curves.json and PNG, and the conventions behind
 the numbers with them. A file that cannot be scored does not stop the rest: it is named at the end, and the exit code
@@ -19,7 +20,6 @@ examples:
   sodkeras evaluate --maps=ours/{set} --maps=theirs/{set} --set=sets/ECSSD --set=sets/DUTS-TE --metrics=mae,f,s
 """
 
-import json
 import os
 import pathlib
 import sys
@@ -62,9 +62,9 @@ def run(flag_values, arguments):
 
     from sodkeras.commands.startup import open_predictor
     from sodkeras.metrics import Evaluator
-    from sodkeras.metrics.plots import plot_curves
-    from sodkeras.metrics.scorer import scorer
-    from sodkeras.metrics.tables import ScoreTable
+    from sodkeras.metrics.plots import write_curves
+    from sodkeras.metrics.scorer import score_model, scorer
+    from sodkeras.metrics.tables import ScoreTable, conventions
 
     if len(arguments) not in (0, 2):
         raise UsageError(f"give the two folders MAPS and MASKS, or flags alone. Received: {' '.join(arguments)}")
@@ -109,7 +109,7 @@ def run(flag_values, arguments):
                 evaluator, failed = score_all(pairs, settings[a_set], flag_values.resize, bar.update)
             else:
                 keep = pathlib.Path(flag_values.save_maps) / method / a_set.name if flag_values.save_maps else None
-                evaluator, failed = _score_model(predictor, pairs, settings[a_set], keep, bar.update)
+                evaluator, failed = score_model(predictor, pairs, settings[a_set], bar.update, keep)
             failures += failed
             try:
                 results = evaluator.result()
@@ -121,12 +121,12 @@ def run(flag_values, arguments):
             row |= {"empty_masks": evaluator.empty_masks, "ground_truth_threshold": a_set.threshold}
             rows.append(row | results)
             curves.setdefault(a_set.name, {})[method] = evaluator.curves()
-            conventions = _conventions(flag_values, sets, rows, evaluator)
+            last = evaluator
     if rows:
-        table = ScoreTable(rows, conventions)
+        table = ScoreTable(rows, conventions(rows, last, flag_values.count_empty_masks, flag_values.resize))
         print(table.terminal())
         out = pathlib.Path(flag_values.out)
-        written = [*table.write(out), _write_curves(out / "curves.json", curves), *plot_curves(out, curves)]
+        written = [*table.write(out), *write_curves(out, curves)]
         print(f"{', '.join(path.name for path in written)} in {out}")
     for path, error in failures:
         print(f"sodkeras evaluate: {path} failed: {error}", file=sys.stderr)
@@ -187,51 +187,3 @@ def _maps_of_set(text, name, sets):
     if len(sets) > 1:
         raise SodkerasError(f"For several sets, maps are in a subfolder for each; {name} is missing. Received: {text}")
     return folder
-
-
-def _score_model(predictor, pairs, settings, keep, progress):
-    from sodkeras.metrics import Evaluator, Pair
-    from sodkeras.metrics.folders import read_grey
-    from sodkeras.pictures import write_png
-
-    evaluator, failures = Evaluator(**settings), []
-    masks = dict(pairs)
-    for path, picture, result in predictor.stream(masks):
-        try:
-            if picture is None:
-                raise result
-            mask = read_grey(masks[path])
-            levels = Pair(result, mask).levels
-            if keep:
-                write_png(keep / f"{path.stem}.png", levels)
-            evaluator.update(levels, mask)
-        except (ValueError, OSError, MemoryError) as error:
-            failures.append((path, error))
-        progress(1)
-    return evaluator, failures
-
-
-def _conventions(flag_values, sets, rows, evaluator):
-    from sodkeras.metrics.tables import HEADINGS
-
-    resized = "; maps of another size resized to their mask's, bilinear" if flag_values.resize else ""
-    thresholds = ", ".join(f"{a_set.name} {a_set.threshold:g}" for a_set in sets)
-    empty = {row["set"]: row["empty_masks"] for row in rows if row["empty_masks"]}
-    empty = ", ".join(f"{name} has {count}" for name, count in empty.items()) or "there are none"
-    sentences = [
-        f"maps: 8 bit, floor(255·s), not stretched{resized}",
-        f"masks: salient above the share of 255 that is given for the set: {thresholds}",
-        f"empty masks {'count' if flag_values.count_empty_masks else 'are left out'}: {empty}",
-    ]
-    for name, sentence in evaluator.conventions().items():
-        headings = ", ".join(HEADINGS[result] for result in evaluator.metrics[name].result())
-        sentences.append(f"{headings}: {sentence}")
-    return sentences
-
-
-def _write_curves(path, curves):
-    from sodkeras.files import whole_file
-
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(curves, default=lambda array: array.tolist()), encoding="utf-8")
-    return path

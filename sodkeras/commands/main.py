@@ -11,7 +11,19 @@ import sodkeras
 from sodkeras.errors import SodkerasError, UsageError
 
 #: Every verb, in the order a newcomer meets them.
-VERBS = ("demo", "predict", "weights", "convert", "verify", "benchmark", "evaluate", "profile")
+VERBS = (
+    "demo",
+    "predict",
+    "weights",
+    "convert",
+    "verify",
+    "benchmark",
+    "evaluate",
+    "profile",
+    "data",
+    "train",
+    "report",
+)
 
 _INTRODUCTION = """Salient object detection: a photo in, a saliency map out, on a phone.
 
@@ -32,8 +44,16 @@ def main(argv=None):
     # TensorFlow's and LiteRT's start-up messages say nothing to the user of a command.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        return _run(argv)
+    except BrokenPipeError:  # the reader of our output has had enough, as in `sodkeras … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(argv):
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(_INTRODUCTION.format(verbs="\n".join(f"  {verb:<10} {_summary(verb)}" for verb in VERBS)))
+        print(_INTRODUCTION.format(verbs="\n".join(f"  {verb:<10} {_summary(verb)}" for verb in VERBS)), flush=True)
         return 0
     if argv[0] == "--version":
         print(f"sodkeras {sodkeras.__version__}")
@@ -58,9 +78,8 @@ def main(argv=None):
         return _fail(2, f"sodkeras {verb}: {error} (see sodkeras {verb} --help)")
     except KeyboardInterrupt:
         return _fail(130, f"sodkeras {verb}: interrupted")
-    except BrokenPipeError:  # the reader of our output has had enough, as in `sodkeras … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except BrokenPipeError:
+        raise  # `main` knows
     except Exception as error:
         if flag_values.debug:
             traceback.print_exc()

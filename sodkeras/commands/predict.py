@@ -7,6 +7,9 @@ photo_map.png (grey: black background, white object), photo_overlay.png (the map
 photo_cutout.png (the photo with a transparent background), each at the photo's own size. A picture that cannot be
 read does not stop the rest: it is named at the end, and the exit code is 1.
 
+A map's values are rounded to 8 bits. The papers round theirs down before they score them, and so does `sodkeras
+evaluate`: for maps to score, take those of `sodkeras evaluate --save_maps`.
+
 examples:
   sodkeras predict photo.jpg
   sodkeras predict holiday/ --write=map,cutout --out=masks

@@ -11,8 +11,11 @@ from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes
 from sodkeras.pictures import find_pictures, read_picture
 
-#: Names of the folders of masks and of pictures in the sets of the field: masks, gt, ground_truth_mask, DUTS-TE-Mask …
-MASK_FOLDER = re.compile(r"(.+[-_])?(masks?|gt|ground_?truth(_mask)?)", re.IGNORECASE)
+#: Names of the folders of masks and of pictures in the sets of the field: masks, gt, ground_truth_mask, DUTS-TE-Mask,
+#: DUT-OMRON-gt-pixelwise, pixelwiseGT-new-PNG …
+MASK_FOLDER = re.compile(
+    r"(.+[-_])?(masks?|gt|ground_?truth(_mask)?|(gt[-_]pixelwise|pixelwise[-_]?gt).*)", re.IGNORECASE
+)
 PICTURE_FOLDER = re.compile(r"(.+[-_])?(images?|imgs?|pictures|photos)", re.IGNORECASE)
 
 

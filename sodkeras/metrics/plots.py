@@ -1,5 +1,6 @@
-"""Precision–recall and F–threshold curves of several methods as pictures."""
+"""Precision–recall and F–threshold curves of several methods as pictures and as numbers."""
 
+import json
 import pathlib
 import re
 
@@ -10,6 +11,14 @@ from sodkeras.files import whole_file
 
 # The metrics that have such curves, and how their plots say which convention they follow.
 _CONVENTIONS = {"f": ("averaged precision–recall", ""), "f_per_image": ("per-image curves", "_per_image")}
+
+
+def write_curves(folder, curves):
+    """Writes curves.json and what `plot_curves` does; arguments and result are the same."""
+    path = pathlib.Path(folder) / "curves.json"
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(curves, default=lambda array: array.tolist()), encoding="utf-8")
+    return [path, *plot_curves(folder, curves)]
 
 
 def plot_curves(folder, curves):

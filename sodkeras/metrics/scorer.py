@@ -1,4 +1,4 @@
-"""Scores map files against mask files, on all cores."""
+"""Scores map files against mask files, on all cores, and what a model finds against mask files."""
 
 import concurrent.futures
 import contextlib
@@ -9,6 +9,8 @@ import cv2
 from sodkeras.errors import SodkerasError
 from sodkeras.metrics.evaluator import Evaluator
 from sodkeras.metrics.folders import read_grey
+from sodkeras.metrics.pair import Pair
+from sodkeras.pictures import write_png
 
 # Few enough that the progress is seen and the last process does not work alone, enough that messages cost nothing.
 _CHUNK = 16
@@ -39,6 +41,36 @@ def score_files(pairs, settings, resize=False):
             score(read_grey(map_path), read_grey(mask_path), evaluator, resize)
         except (SodkerasError, MemoryError) as error:
             failures.append((map_path, str(error)))
+    return evaluator, failures
+
+
+def score_model(predictor, pairs, settings, progress=lambda count: None, keep=None):
+    """Scores what a model finds in 8 bit at the pictures' own size, as the papers score the files they save.
+
+    Args:
+        predictor: a `sodkeras.Predictor`.
+        pairs: a list of (picture path, mask path).
+        settings: arguments of `Evaluator`.
+        progress: called with 1 after each pair.
+        keep: a folder to write the scored maps to, as STEM.png.
+
+    Returns:
+        The `Evaluator`, and a list of (picture path, error) for pairs that could not be scored.
+    """
+    evaluator, failures = Evaluator(**settings), []
+    masks = dict(pairs)
+    for path, picture, result in predictor.stream(masks):
+        try:
+            if picture is None:
+                raise result
+            mask = read_grey(masks[path])
+            levels = Pair(result, mask).levels
+            if keep:
+                write_png(keep / f"{path.stem}.png", levels)
+            evaluator.update(levels, mask)
+        except (ValueError, OSError, MemoryError) as error:
+            failures.append((path, error))
+        progress(1)
     return evaluator, failures
 
 

@@ -26,6 +26,34 @@ HEADINGS = {
 }
 
 
+def conventions(rows, evaluator, count_empty_masks=True, resized=False):
+    """What a table's numbers mean, as a list of sentences.
+
+    Args:
+        rows: those of the table.
+        evaluator: an `Evaluator` with the table's metrics, after its last picture.
+        count_empty_masks: see `Metric`.
+        resized: whether maps of another size were brought to their mask's.
+    """
+    thresholds = ", ".join(f"{name} {value:g}" for name, value in _by_set(rows, "ground_truth_threshold").items())
+    empty = {name: count for name, count in _by_set(rows, "empty_masks").items() if count}
+    empty = ", ".join(f"{name} has {count}" for name, count in empty.items()) or "there are none"
+    resizing = "; maps of another size resized to their mask's, bilinear" if resized else ""
+    sentences = [
+        f"maps: 8 bit, floor(255·s), not stretched{resizing}",
+        f"masks: salient above the share of 255 that is given for the set: {thresholds}",
+        f"empty masks {'count' if count_empty_masks else 'are left out'}: {empty}",
+    ]
+    for name, sentence in evaluator.conventions().items():
+        headings = ", ".join(HEADINGS[result] for result in evaluator.metrics[name].result())
+        sentences.append(f"{headings}: {sentence}")
+    return sentences
+
+
+def _by_set(rows, column):
+    return {row["set"]: row[column] for row in rows}
+
+
 class ScoreTable:
     """Rows of scores with the conventions that give them their meaning.
 

@@ -3,6 +3,7 @@
 import keras
 from keras import tree
 
+from sodkeras.losses import pixel_weights
 from sodkeras.preprocessing import Preprocessing
 
 
@@ -18,13 +19,17 @@ class SaliencyModel(keras.Model):
 
     `fit(pictures, masks)` with one mask `[B, H, W, 1]` in [0, 1] per picture trains every output on it (deep
     supervision); compile with one loss from logits, which then serves every output:
-    `model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))`.
+    `model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))`. A sample weight is one number a
+    picture, `[B]`, or a pixel, `[B, H, W, 1]`.
 
     Args:
         inputs, outputs: the graph; outputs as described above.
         preprocessing: what the network expects of a picture: a `Preprocessing` or its dict. It is saved with the
             weights.
     """
+
+    #: What the names of its backbone's layers start with; None for a network that has no backbone.
+    backbone = None
 
     def __init__(self, inputs, outputs, preprocessing=None, **kwargs):
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
@@ -37,6 +42,12 @@ class SaliencyModel(keras.Model):
             "preprocessing": self.preprocessing.to_dict(),
         }
 
+    @property
+    def backbone_variables(self):
+        """The backbone's trainable variables, such as for a learning rate of their own; none without a backbone."""
+        layers = [layer for layer in self.layers if self.backbone and layer.name.startswith(f"{self.backbone}_")]
+        return [variable for layer in layers for variable in layer.trainable_variables]
+
     def inference_model(self):
         """A model that shares this one's weights and has one output: the saliency map.
 
@@ -47,19 +58,32 @@ class SaliencyModel(keras.Model):
         saliency = keras.layers.Activation("sigmoid", dtype="float32", name="saliency")(logits)
         return InferenceModel(self.input, saliency, name=f"{self.name}_inference", preprocessing=self.preprocessing)
 
-    def compile(self, optimizer="rmsprop", loss=None, **kwargs):
-        """As `keras.Model.compile`; one loss serves every output."""
+    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, **kwargs):
+        """As `keras.Model.compile`; one loss serves every output.
+
+        `loss_weights` are numbers by output name, or in the outputs' order, the result's first; an output with the
+        weight 0 has its loss shown and is not trained by it.
+        """
         if loss is not None and not isinstance(loss, (dict, list, tuple)):
             loss = dict.fromkeys(self.output, loss)
-        super().compile(optimizer=optimizer, loss=loss, **kwargs)
+        if isinstance(loss_weights, (list, tuple)) and len(loss_weights) == len(self.output):
+            loss_weights = dict(zip(self.output, loss_weights, strict=True))
+        super().compile(optimizer=optimizer, loss=loss, loss_weights=loss_weights, **kwargs)
+
+    def compile_from_config(self, config):
+        # Keras leaves a class with a compile() of its own uncompiled, and with it the optimiser's state unread.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
 
     def _for_every_output(self, y):
         return y if y is None or tree.is_nested(y) else dict.fromkeys(self.output, y)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        sample_weight = tree.map_structure(pixel_weights, sample_weight)
         return super().compute_loss(x, self._for_every_output(y), y_pred, sample_weight, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        sample_weight = tree.map_structure(pixel_weights, sample_weight)
         return super().compute_metrics(x, self._for_every_output(y), y_pred, sample_weight)
 
 

@@ -14,9 +14,6 @@ from sodkeras.backbones.resnet import BOTTLENECK_DEPTHS
 from sodkeras.layers import CentralizedInteraction, ConvNorm, ResizeLike
 from sodkeras.models.base import SaliencyModel
 
-#: What the layers of the backbone are named after.
-BACKBONE = "resnet"
-
 
 @keras.saving.register_keras_serializable(package="sodkeras")
 class CII(SaliencyModel):
@@ -30,7 +27,8 @@ class CII(SaliencyModel):
         width: channels of the backbone's first convolution.
         freeze_batch_norm: whether the backbone's batch norm stays as loaded.
         input_shape: `(H, W, 3)`; None for any size.
-        preprocessing: default 352×352 with ImageNet statistics.
+        preprocessing: default 352×352 with ImageNet statistics, shrunk by areas: the released code resizes with Pillow,
+            which smooths when it shrinks.
 
     Input: normalised RGB, `[B, H, W, 3]`, any size.
     Outputs: `{"saliency_logits": [B, H, W, 1]}`.
@@ -38,6 +36,8 @@ class CII(SaliencyModel):
     Raises:
         ValueError: for an unknown depth or interactor.
     """
+
+    backbone = "resnet"
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class CII(SaliencyModel):
             return ConvNorm(filters, kernel_size, activation=activation, name=part)
 
         picture = keras.Input(tuple(input_shape), name="picture")
-        taps = resnet_taps(picture, depth, width, name=BACKBONE)
+        taps = resnet_taps(picture, depth, width, name=self.backbone)
         levels = CentralizedInteraction(filters, interactor, next_stage, shared, name="interaction")(
             [tap.features for tap in taps.values()]
         )
@@ -83,7 +83,7 @@ class CII(SaliencyModel):
         super().__init__(
             picture,
             {"saliency_logits": logits},
-            preprocessing={"size": (352, 352)} if preprocessing is None else preprocessing,
+            preprocessing={"size": (352, 352), "interpolation": "area"} if preprocessing is None else preprocessing,
             name=name,
             **kwargs,
         )
@@ -95,7 +95,7 @@ class CII(SaliencyModel):
         self.width = width
         self.freeze_batch_norm = freeze_batch_norm
         if freeze_batch_norm:
-            freeze(self, BACKBONE)
+            freeze(self, self.backbone)
 
     def get_config(self):
         return super().get_config() | {

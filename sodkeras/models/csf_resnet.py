@@ -27,7 +27,8 @@ class CSFResNet(SaliencyModel):
         mixed_filters: channels of the four scales in the head.
         groups: of the head's group norms.
         width: channels of the backbone's stem.
-        freeze_batch_norm: whether the backbone's batch norm stays as loaded, as the released training does.
+        freeze_batch_norm: whether the backbone's batch norm stays as loaded, as the released training does. Without
+            ImageNet weights there is nothing loaded to normalise by: then pass False.
         input_shape: `(H, W, 3)`; None for any size.
         preprocessing: default 300×400, the size of the papers' FLOPs, with ImageNet statistics. The released code
             takes each picture at its own size.

@@ -14,9 +14,6 @@ from sodkeras.backbones.mobilenet_v2 import STAGES
 from sodkeras.layers import ASPP, ConvNorm, DepthwiseNonLocal, ResizeLike
 from sodkeras.models.base import SaliencyModel
 
-#: What the layers of the backbone are named after.
-BACKBONE = "mobilenet_v2"
-
 
 @keras.saving.register_keras_serializable(package="sodkeras")
 class DNL(SaliencyModel):
@@ -46,6 +43,8 @@ class DNL(SaliencyModel):
         ValueError: for a stage that is not there, parts that do not divide the features' size, or modules without a
             fixed one.
     """
+
+    backbone = "mobilenet_v2"
 
     def __init__(
         self,
@@ -101,7 +100,7 @@ class DNL(SaliencyModel):
             stem_filters=stem_filters,
             padding=padding,
             after={position: module(position) for position in positions},
-            name=BACKBONE,
+            name=self.backbone,
         )
         deepest = len(stages)
         x = after_module.get(deepest, taps[f"ir{deepest}"].features)
@@ -140,7 +139,7 @@ class DNL(SaliencyModel):
         self.padding = padding
         self.freeze_batch_norm = freeze_batch_norm
         if freeze_batch_norm:
-            freeze(self, BACKBONE)
+            freeze(self, self.backbone)
 
     def get_config(self):
         return super().get_config() | {

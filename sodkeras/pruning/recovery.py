@@ -37,7 +37,7 @@ def released_fine_tune(model, batches):
     return _observe(model, batches, lambda number: 0.9)
 
 
-def fine_tune(model, x, y=None, epochs=20, learning_rate=1e-4, **arguments):
+def fine_tune(model, x, y=None, epochs=20, learning_rate=1e-4, jit_compile="auto", **arguments):
     """Trains a pruned network: its weights really change, unlike in `released_fine_tune`.
 
     Adam with the recipe's decay rates (0.9, 0.99), binary cross entropy, no dynamic weight decay.
@@ -46,6 +46,7 @@ def fine_tune(model, x, y=None, epochs=20, learning_rate=1e-4, **arguments):
         model: a `SaliencyModel`; it is compiled anew.
         x, y: pictures and masks, as `fit` takes them: a dataset of both as `x`, or two arrays.
         epochs, learning_rate: the papers prune and fine-tune for the last 20 of 300 epochs.
+        jit_compile: as `compile` takes it; False on a CPU, where TensorFlow compiles longer than a short run trains.
         **arguments: further arguments of `fit`.
 
     Returns:
@@ -54,7 +55,7 @@ def fine_tune(model, x, y=None, epochs=20, learning_rate=1e-4, **arguments):
     optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.9, beta_2=0.99)
     # Variables made while a graph is traced make TensorFlow trace it twice.
     optimizer.build(model.trainable_variables)
-    model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))
+    model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=jit_compile)
     return model.fit(x, y, epochs=epochs, **arguments)
 
 

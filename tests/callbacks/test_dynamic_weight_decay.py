@@ -222,6 +222,20 @@ def test_log_of_sparsity_histogram_and_deviation():
     assert edges[-1] == np.abs(gammas(pairs)).max()
 
 
+def test_histogram_of_scales_that_have_hardly_moved():
+    model, pairs = network()
+    for norm, _ in pairs:
+        norm.gamma.assign(np.ones(norm.gamma.shape))
+    values = np.ones(pairs[0][0].gamma.shape, "float32")
+    values[0] = np.nextafter(np.float32(1), np.float32(0))
+    pairs[0][0].gamma.assign(values)
+    model.compile(keras.optimizers.SGD(0.0), no_loss)
+    decay = DynamicWeightDecay(units=pairs)
+    model.fit(PICTURES, MASKS, verbose=0, callbacks=[decay])
+    counts, _ = decay.history[0]["gamma_histogram"]
+    assert counts.sum() == 8 and counts[0] == 1
+
+
 def test_units_of_csnet_are_those_of_its_blocks():
     units = block_units(CSNet())
     assert len(units) == 99

@@ -116,6 +116,17 @@ def test_the_keras_application_needs_its_padding_and_preprocessing():
         imagenet.load_keras_application(DNL((), padding="same"), application)
 
 
+def test_a_download_that_fails_says_where_the_file_belongs(tmp_path, monkeypatch):
+    def fail(*arguments, **keywords):
+        raise ConnectionError("no route")
+
+    monkeypatch.setenv("SODKERAS_CACHE", str(tmp_path))
+    monkeypatch.setattr("pooch.HTTPDownloader", lambda **arguments: fail)
+    with pytest.raises(SodkerasError, match=f"ConnectionError.: put it into {tmp_path} yourself. Received: https://.*"):
+        imagenet.fetch("resnet18")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_download_is_checked_before_it_is_kept(tmp_path, monkeypatch):
     content = b"weights"
     name = f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"

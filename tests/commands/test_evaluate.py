@@ -7,13 +7,8 @@ import pytest
 
 from sodkeras import SodkerasError
 from sodkeras.commands import evaluate, main, startup
+from sodkeras.compositing import grey
 from sodkeras.metrics import METRICS, Evaluator
-
-
-@pytest.fixture(autouse=True)
-def verb(monkeypatch):
-    if "evaluate" not in main.VERBS:
-        monkeypatch.setattr(main, "VERBS", (*main.VERBS, "evaluate"))
 
 
 def make_set(folder, count=5, seed=0):
@@ -115,6 +110,9 @@ def test_a_model_is_scored_on_8_bit_maps_and_keeps_them(tmp_path, monkeypatch):
     np.testing.assert_array_equal(
         saved, ((np.float32(1) - picture / np.float32(255)) * np.float32(255)).astype(np.uint8)
     )
+    # `sodkeras predict` rounds to the nearest: never more than a level above.
+    difference = grey(np.float32(1) - picture / np.float32(255)).astype(int) - saved
+    assert set(np.unique(difference)) == {0, 1}
     # The files that a model leaves score as the model did.
     assert main.main(["evaluate", f"{kept}/dark", f"{tmp_path}/pond", f"--out={tmp_path}/again"]) == 0
     assert scores(tmp_path / "again")["pond", "dark"] == row

@@ -70,6 +70,14 @@ def check_flattens(model):
     assert {id(weight) for weight in flat.weights} == {id(weight) for weight in model.weights}
 
 
+def check_backbone(model, backbone):
+    """The variables that the network calls its backbone's are those of that backbone alone."""
+    own = model.backbone_variables
+    shapes = [sorted(tuple(weight.shape) for weight in each) for each in (own, backbone.trainable_variables)]
+    assert shapes[0] == shapes[1]
+    assert {id(weight) for weight in own} < {id(weight) for weight in model.trainable_variables}
+
+
 def check_learns(model, steps=8, rate=0.01):
     """Training on one fixed batch, with one mask for all outputs, lowers the loss; every output has its own."""
     batch = pictures(model)

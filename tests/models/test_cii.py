@@ -7,6 +7,7 @@ import pytest
 
 import contract
 from sodkeras.analysis.complexity import complexity
+from sodkeras.backbones import ResNet
 from sodkeras.checkpoints import cii as checkpoint
 from sodkeras.models import CII
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
@@ -33,6 +34,7 @@ def test_contract(tiny, tmp_path):
     contract.check_inference_model(tiny)
     contract.check_round_trip(tiny, tmp_path)
     contract.check_flattens(tiny)
+    contract.check_backbone(tiny, ResNet(18, width=4))
 
 
 def test_learns():

@@ -7,6 +7,7 @@ import pytest
 
 import contract
 from sodkeras.analysis.complexity import complexity
+from sodkeras.backbones import ResNet
 from sodkeras.models import CSFResNet
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
 from sodkeras.tflite.convert import convert
@@ -34,6 +35,7 @@ def test_contract(tiny, tmp_path):
     contract.check_inference_model(tiny)
     contract.check_round_trip(tiny, tmp_path)
     contract.check_flattens(tiny)
+    contract.check_backbone(tiny, ResNet(18, width=8, freeze_batch_norm=True))
 
 
 def test_res2net_flattens():

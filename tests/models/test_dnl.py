@@ -7,9 +7,12 @@ import pytest
 
 import contract
 from sodkeras import Preprocessing
+from sodkeras.backbones import MobileNetV2
+from sodkeras.layers import DepthwiseNonLocal
 from sodkeras.models import DNL
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
 from sodkeras.tflite.convert import convert
+from sodkeras.tflite.partitions import count_partitions
 
 # Few layers: tracing the training step takes most of a test's time.
 STAGES = ((1, 4, 1, 1), (2, 6, 1, 2), (2, 8, 1, 2), (2, 8, 2, 2), (2, 10, 1, 1))
@@ -42,6 +45,7 @@ def test_contract(tiny, tmp_path):
     contract.check_inference_model(tiny)
     contract.check_round_trip(tiny, tmp_path)
     contract.check_flattens(tiny)
+    contract.check_backbone(tiny, MobileNetV2(8, stages=STAGES, stem_filters=4))
 
 
 def test_learns():
@@ -110,4 +114,9 @@ def test_converts_to_float_and_int8(tiny, examples, tmp_path):
     batch = tiny.preprocessing(picture)
     expected = KerasRuntime(tiny)(batch)
     assert np.abs(LiteRTRuntime(float32)(batch) - expected).max() < 1e-4
-    assert np.abs(LiteRTRuntime(int8)(batch) - expected).mean() < 0.05
+    runtime = LiteRTRuntime(int8)
+    assert np.abs(runtime(batch) - expected).mean() < 0.05
+    # Their products of matrices would run outside XNNPACK in 8 bits, and split the graph.
+    modules = {layer.name for layer in tiny.layers if isinstance(layer, DepthwiseNonLocal)}
+    assert modules and modules <= set(runtime.metadata["float_layers"])
+    assert count_partitions(runtime.interpreter).partitions == 1

@@ -7,8 +7,6 @@ from sodkeras.models import CSNet
 from sodkeras.models.channel_plan import channel_plan
 from sodkeras.pruning.plots import plot_channels, plot_gammas
 
-pytest.importorskip("matplotlib")
-
 
 def test_bars_are_the_channels_of_each_scale(tmp_path):
     before, after = channel_plan(2), channel_plan(1, (3, 1))
