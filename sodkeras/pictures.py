@@ -178,3 +178,16 @@ def _find(pattern):
 
 def _looks_like_picture(path):
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def output_stems(paths):
+    """A name for each picture's results: its stem, with its suffix or its folder where stems are the same."""
+    for name in (
+        lambda path: path.stem,
+        lambda path: path.name.replace(".", "_"),
+        lambda path: "_".join((*path.parent.parts, path.name)).replace(".", "_").replace("/", ""),
+    ):
+        stems = {path: name(path) for path in paths}
+        if len(set(stems.values())) == len(paths):
+            break
+    return stems

@@ -36,7 +36,7 @@ def run(flag_values, arguments):
 
     from sodkeras import compositing
     from sodkeras.commands.startup import open_predictor
-    from sodkeras.pictures import find_pictures, write_png
+    from sodkeras.pictures import find_pictures, output_stems, write_png
     from sodkeras.predictor import Predictor
 
     if not arguments:
@@ -69,16 +69,3 @@ def run(flag_values, arguments):
     for path, error in failures:
         print(f"sodkeras predict: {path} failed: {error}", file=sys.stderr)
     return 1 if failures else 0
-
-
-def output_stems(paths):
-    """A name for each picture's results: its stem, with its suffix or its folder where stems are the same."""
-    for name in (
-        lambda path: path.stem,
-        lambda path: path.name.replace(".", "_"),
-        lambda path: "_".join((*path.parent.parts, path.name)).replace(".", "_").replace("/", ""),
-    ):
-        stems = {path: name(path) for path in paths}
-        if len(set(stems.values())) == len(paths):
-            break
-    return stems

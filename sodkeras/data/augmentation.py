@@ -10,7 +10,7 @@ from sodkeras.errors import SodkerasError
 #: How a mask is resized: "soft" (bilinear, shades at its edges) or "nearest" (no value that was not there).
 MASKS = {"soft": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST_EXACT}
 
-_SHARES = ("left_right", "up_down", "crop_share", "brightness", "contrast", "saturation")
+_SHARES = ("left_right", "up_down", "crop_share", "paste", "brightness", "contrast", "saturation")
 _AMOUNTS = ("border_crop", "hue", "noise", "blur")
 
 
@@ -18,7 +18,8 @@ _AMOUNTS = ("border_crop", "hue", "noise", "blur")
 class Augmentation:
     """What is done to a pair at random; every amount is drawn anew for every pair of every epoch.
 
-    The steps are: crop, at the picture's own size; resize to the network's; crop to `crop_to`; flip; change colours.
+    The steps are: paste, which `sodkeras.data.batches.Batches` does, and crop, at the picture's own size; resize to the
+    network's; crop to `crop_to`; flip; change colours.
     The mask goes along with what moves. Settings of the papers' released codes:
 
     | network | settings |
@@ -37,6 +38,7 @@ class Augmentation:
         crop_to: (height, width) of the window that is cut out of the resized picture and becomes the network's input.
         scale: (smallest, largest) factor by which things grow at random: above 1 a part of the picture is seen, below 1
             it is surrounded by the mean colour, with an empty mask.
+        paste: probability that another pair's object is pasted into the picture first.
         brightness: the largest change, as a share of white.
         contrast, saturation: the largest change of the factor by which the distance to the picture's mean grey, or to a
             pixel's own grey, is multiplied.
@@ -55,6 +57,7 @@ class Augmentation:
     crop_share: float = 0.0
     crop_to: tuple[int, int] | None = None
     scale: tuple[float, float] = (1.0, 1.0)
+    paste: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0

@@ -5,10 +5,13 @@ import functools
 import numpy as np
 
 from sodkeras.data.augmentation import MASKS, Augmentation
+from sodkeras.data.paste import paste
 from sodkeras.errors import SodkerasError
 
 # Which of a seed's random streams.
-_ORDER, _CHANGES = 0, 1
+_ORDER, _CHANGES, _PASTE = 0, 1, 2
+# Objects of pairs that count less are not pasted: their outlines are doubtful.
+_SURE = 0.5
 
 
 class Batches:
@@ -28,6 +31,7 @@ class Batches:
     Attributes:
         size: (height, width) of pictures and masks.
         steps_per_epoch: whole batches in an epoch.
+        weighted: whether some pair's weight is not 1, so that batches have weights.
 
     Raises:
         SodkerasError: for fewer samples than a batch holds, or settings that cannot work.
@@ -52,6 +56,11 @@ class Batches:
         self.masks = masks
         self.size = self.augmentation.size(preprocessing)
         self.steps_per_epoch = len(samples) // batch
+        self._weights = np.float32([pair.weight for pair in samples.pairs])
+        self.weighted = bool((self._weights != 1).any())
+        self._sure = np.flatnonzero(self._weights >= _SURE)
+        if self.augmentation.paste and not len(self._sure):
+            raise SodkerasError(f"Nothing can be pasted: no pair has a weight of {_SURE} or more. Received: paste > 0")
         self._order = functools.lru_cache(maxsize=4)(self._permutation)
 
     def indices(self, step):
@@ -71,16 +80,26 @@ class Batches:
             part, parts: which of how many equal parts of it.
 
         Returns:
-            (pictures, float32 `[B, h, w, 3]`, preprocessed; masks, float32 `[B, h, w, 1]` in [0, 1]).
+            (pictures, float32 `[B, h, w, 3]`, preprocessed; masks, float32 `[B, h, w, 1]` in [0, 1]), and third, where
+            pairs are weighted, their weights, float32 `[B]`.
         """
         count = self.batch // parts
         first = part * count
         pictures = np.empty((count, *self.size, 3), np.float32)
         masks = np.empty((count, *self.size, 1), np.float32)
-        for place, index in enumerate(self.indices(step)[first : first + count]):
-            rng = np.random.default_rng([self.seed, _CHANGES, step * self.batch + first + place])
-            pictures[place], masks[place] = self.augmentation(*self.samples[index], self.preprocessing, rng, self.masks)
-        return pictures, masks
+        indices = self.indices(step)[first : first + count]
+        for place, index in enumerate(indices):
+            number = step * self.batch + first + place
+            rng = np.random.default_rng([self.seed, _CHANGES, number])
+            pair = self._pasted(*self.samples[index], np.random.default_rng([self.seed, _PASTE, number]))
+            pictures[place], masks[place] = self.augmentation(*pair, self.preprocessing, rng, self.masks)
+        return (pictures, masks, self._weights[indices]) if self.weighted else (pictures, masks)
+
+    def _pasted(self, picture, mask, rng):
+        """The pair, in a share of the cases with the object of another."""
+        if rng.random() >= self.augmentation.paste:
+            return picture, mask
+        return paste(picture, mask, *self.samples[self._sure[rng.integers(len(self._sure))]], rng)
 
     def _permutation(self, epoch):
         return np.random.default_rng([self.seed, _ORDER, epoch]).permutation(len(self.samples))

@@ -19,7 +19,7 @@ from sodkeras.errors import SodkerasError
 from sodkeras.files import whole_file
 from sodkeras.preprocessing import Preprocessing
 
-_ARRAYS = ("pictures", "masks", "picture_files", "mask_files", "sets")
+_ARRAYS = ("pictures", "masks", "picture_files", "mask_files", "sets", "weights")
 
 
 def pack(pairs, size, file, interpolation="bilinear", masks="soft", progress=True):
@@ -49,6 +49,7 @@ def pack(pairs, size, file, interpolation="bilinear", masks="soft", progress=Tru
         "picture_files": np.array([str(pair.picture) for pair in pairs]),
         "mask_files": np.array([str(pair.mask) for pair in pairs]),
         "sets": np.array([pair.set for pair in pairs]),
+        "weights": np.array([pair.weight for pair in pairs]),
     }
     samples = PairFiles(pairs)
 
@@ -79,8 +80,8 @@ class PackedPairs:
         except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
             raise SodkerasError(f"This is no whole file of sodkeras data --pack. Received: {file}") from None
         self.pairs = [
-            Pair(pathlib.Path(picture), pathlib.Path(mask), str(name))
-            for picture, mask, name in zip(*names, strict=True)
+            Pair(pathlib.Path(picture), pathlib.Path(mask), str(name), float(weight))
+            for picture, mask, name, weight in zip(*names, strict=True)
         ]
 
     def __len__(self):
@@ -97,7 +98,7 @@ class PackedData(keras.utils.PyDataset):
     length, so that `fit` takes them in their order, shuffles nothing and goes on where the last epoch ended.
 
     Args:
-        file: what `pack` wrote, or a `PackedPairs`.
+        file: what `pack` wrote, or other samples, such as `sodkeras.data.samples.PairFiles`.
         preprocessing, batch, augmentation, seed, masks: see `sodkeras.data.batches.Batches`.
         first_step: the number of the first batch.
         threads: how many make batches ahead.
@@ -113,7 +114,7 @@ class PackedData(keras.utils.PyDataset):
 
     def __init__(self, file, preprocessing, batch, augmentation=None, seed=0, masks="soft", first_step=0, threads=2):
         super().__init__()
-        samples = file if isinstance(file, PackedPairs) else PackedPairs(file)
+        samples = PackedPairs(file) if isinstance(file, (str, os.PathLike)) else file
         self.batches = Batches(samples, preprocessing, batch, augmentation, seed, masks)
         self.steps_per_epoch = self.batches.steps_per_epoch
         self.first_step = first_step

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import re
 
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes
@@ -18,6 +19,7 @@ LIST_SUFFIXES = (".txt", ".csv", ".lst")
 # Where pictures and masks share a folder, the masks are the PNGs (MSRA-B, MSRA10K).
 _LOSSY = (".jpg", ".jpeg")
 _DEPTH = 3
+_HEADER = re.compile(r"picture\s*,\s*mask(\s*,\s*weight)?", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +29,13 @@ class Pair:
     Args:
         picture, mask: the files.
         set: the name of the data set that they belong to; begins with "synthetic" where they were generated.
+        weight: how much it counts in the loss, in [0, 1].
     """
 
     picture: pathlib.Path
     mask: pathlib.Path
     set: str
+    weight: float = 1.0
 
     @property
     def stem(self):
@@ -68,8 +72,8 @@ def find_sets(sources):
               DUTS-TR-Mask/, imgs/ and gt/ …), joined by stem; subfolders of one name in both are sets of their own;
             - a folder of JPEG pictures and PNG masks side by side (MSRA-B, MSRA10K);
             - a folder of such folders, each a set;
-            - a list (.txt, .csv or .lst) with a picture and its mask a line, relative to the list, separated by a
-              comma, a tab or spaces.
+            - a list (.txt, .csv or .lst) with a picture, its mask and, if you like, the pair's weight in [0, 1] a line,
+              relative to the list, separated by a comma, a tab or spaces.
 
     Returns:
         A list of `PairSet`, named after their folders or lists where no name is given. No two have one name.
@@ -140,20 +144,30 @@ def _from_list(name, path):
     pairs = []
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.strip()
-        if not line or line.startswith("#") or (number == 1 and line.lower().replace(" ", "") == "picture,mask"):
+        if not line or line.startswith("#") or (number == 1 and _HEADER.fullmatch(line)):
             continue
         separator = next((character for character in ",\t" if character in line), None)
         fields = next(csv.reader([line], delimiter=separator)) if separator else line.split()
         fields = [field.strip() for field in fields]
-        if len(fields) != 2 or not all(fields):
+        weight = _weight(fields[2]) if len(fields) == 3 else 1.0
+        if len(fields) not in (2, 3) or not all(fields) or weight is None:
             raise SodkerasError(
-                f"A list of pairs has a picture and its mask in each line, separated by a comma, a tab or spaces. "
-                f"Received: line {number} of {path}: {line}"
+                f"A list of pairs has a picture, its mask and, if wanted, a weight from 0 to 1 in each line, separated "
+                f"by a comma, a tab or spaces. Received: line {number} of {path}: {line}"
             )
-        pairs.append(_pair(path.parent / fields[0], path.parent / fields[1], name))
+        pairs.append(_pair(path.parent / fields[0], path.parent / fields[1], name, weight))
     if not pairs:
         raise SodkerasError(f"The list names no pairs. Received: {path}")
     return PairSet(pairs[0].set if len({pair.set for pair in pairs}) == 1 else name, tuple(pairs))
+
+
+def _weight(text):
+    """The number from 0 to 1 that a text is, or None."""
+    try:
+        weight = float(text)
+    except ValueError:
+        return None
+    return weight if 0 <= weight <= 1 else None
 
 
 def _from_folder(name, folder):
@@ -233,10 +247,10 @@ def _joined(name, pictures, masks):
     return PairSet(pairs[0].set if pairs else name, pairs, tuple(unpaired))
 
 
-def _pair(picture, mask, name):
+def _pair(picture, mask, name, weight=1.0):
     parents = picture.parents[:2]
     synthetic = any((parent / SYNTHETIC_MARKER).exists() for parent in parents) and not name.startswith("synthetic")
-    return Pair(picture, mask, f"synthetic-{name}" if synthetic else name)
+    return Pair(picture, mask, f"synthetic-{name}" if synthetic else name, weight)
 
 
 def _telling(folder):

@@ -66,7 +66,8 @@ class TrainingData:
 
         Returns:
             A `tf.data.Dataset` of (pictures, float32 `[B, H, W, 3]`, preprocessed; masks, float32 `[B, H, W, 1]` in
-            [0, 1]). A file that cannot be used ends it with an error that `file_errors` turns into a SodkerasError.
+            [0, 1]), with the pairs' weights, float32 `[B]`, as the third where some are not 1. A file that cannot be
+            used ends it with an error that `file_errors` turns into a SodkerasError.
 
         Raises:
             SodkerasError: if a batch cannot be divided into so many equal parts.
@@ -74,7 +75,8 @@ class TrainingData:
         if self.batch % parts:
             raise SodkerasError(f"The batch must divide into {parts} equal parts. Received: {self.batch}")
         steps = tf.data.Dataset.range(first_step, np.iinfo(np.int64).max)
-        return _mapped(steps, lambda step: self._batches(step, part, parts), self.batch // parts, self.size)
+        weighted = self._batches.weighted
+        return _mapped(steps, lambda step: self._batches(step, part, parts), self.batch // parts, self.size, weighted)
 
     def pairs_of_step(self, step):
         """The pairs in batch number `step`, in order; reads no file."""
@@ -115,17 +117,16 @@ def file_errors():
         raise SodkerasError(found.group(1)) from None
 
 
-def _mapped(numbers, read, count, size):
+def _mapped(numbers, read, count, size, weighted=False):
     """A dataset of what `read` makes of numbers, several at a time, in order."""
+    shapes = [(*size, 3), (*size, 1), ()] if weighted else [(*size, 3), (*size, 1)]
 
     def nothing():
-        return tuple(np.zeros((0, *size, channels), np.float32) for channels in (3, 1))
+        return tuple(np.zeros((0, *shape), np.float32) for shape in shapes)
 
     def make(number):
-        pictures, masks = tf.numpy_function(until_exit(read, nothing), [number], (tf.float32, tf.float32))
-        pictures.set_shape((count, *size, 3))
-        masks.set_shape((count, *size, 1))
-        return pictures, masks
+        arrays = tf.numpy_function(until_exit(read, nothing), [number], [tf.float32] * len(shapes))
+        return tuple(tf.ensure_shape(array, (count, *shape)) for array, shape in zip(arrays, shapes, strict=True))
 
     options = tf.data.Options()
     options.deterministic = True

@@ -102,9 +102,16 @@ def test_a_list_separated_by_spaces_and_with_absolute_paths(tmp_path):
     assert find_pairs([path]) == [Pair(tmp_path / "p/a.jpg", tmp_path / "m/a.png", "train")]
 
 
+def test_a_list_may_weigh_its_pairs(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("picture, mask, weight\na.jpg,a.png,0.25\nb.jpg,b.png\n")
+    assert [pair.weight for pair in find_pairs([path])] == [0.25, 1.0]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
+        (b"a.jpg,a.png,1.5\n", "weight from 0 to 1"),
         (b"a.jpg,a.png\nb.jpg\n", "line 2 of .*: b.jpg"),
         (b"a b.jpg a.png\n", "line 1 of .*: a b.jpg a.png"),
         (b"a.jpg,a.png,c.png\n", "line 1"),

@@ -1,5 +1,6 @@
 """tf.data gives what the batches are, in order, whatever the threads, the cache and the replicas."""
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -12,6 +13,7 @@ import tensorflow as tf
 from sodkeras import Preprocessing, SodkerasError
 from sodkeras.data import Augmentation, find_pairs
 from sodkeras.data.batches import Batches
+from sodkeras.data.packed import PackedPairs, pack
 from sodkeras.data.pipeline import TrainingData, file_errors, validation_data
 from sodkeras.data.samples import PairFiles, read_pair
 
@@ -44,6 +46,17 @@ def test_a_dataset_that_begins_anywhere_gives_the_numbered_batches(pairs, tmp_pa
     assert data.pairs_of_step(5) == plain.pairs(5)
     pictures, masks = data.dataset().element_spec
     assert pictures == tf.TensorSpec((3, 16, 24, 3)) and masks == tf.TensorSpec((3, 16, 24, 1))
+
+
+def test_weights_come_with_their_pictures_and_only_where_there_are_some(pairs, tmp_path):
+    weighted = [dataclasses.replace(pair, weight=index / 10) for index, pair in enumerate(pairs)]
+    data = TrainingData(weighted, SMALL, 3, CHANGES, seed=2)
+    plain = arrays(TrainingData(pairs, SMALL, 3, CHANGES, seed=2).dataset(), 3)
+    for step, (pictures, masks, weights) in enumerate(arrays(data.dataset(), 3)):
+        np.testing.assert_array_equal(weights, np.float32([pair.weight for pair in data.pairs_of_step(step)]))
+        assert_equal([(pictures, masks)], [plain[step]])
+    pack(weighted, SMALL.size, tmp_path / "pond.npz", progress=False)
+    assert [pair.weight for pair in PackedPairs(tmp_path / "pond.npz").pairs] == [pair.weight for pair in weighted]
 
 
 def test_by_default_pictures_are_flipped_left_to_right_and_nothing_else(pairs):
