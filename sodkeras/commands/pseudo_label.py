@@ -1,0 +1,45 @@
+"""sodkeras pseudo-label: makes masks for pictures that have none, with a trained network as the teacher.
+
+usage: sodkeras pseudo-label PICTURE [PICTURE ...] --out=DIR [--flag=value ...]
+
+A PICTURE is a file, a folder, or a quoted glob. --out gets masks/ and pairs.csv, which `sodkeras train` takes as a data
+set: each picture, its mask, and a weight between 0 and 1, how sure the teacher is of it. The maps of a picture and of
+its mirror image are averaged. An interrupted command goes on where it was. Masks made so are opinions, not ground
+truth: never score with them.
+
+examples:
+  sodkeras pseudo-label photos/ --out=labelled
+  sodkeras train --recipe=distill --data=labelled/pairs.csv --data=DUTS-TR --out=runs/distilled
+"""
+
+import sys
+
+from absl import flags
+
+from sodkeras.errors import UsageError
+
+
+def define_flags(flag_values):
+    flags.DEFINE_string(
+        "model", "u2net", "The teacher: a preset's name, a .keras or a .tflite file.", flag_values=flag_values
+    )
+    flags.DEFINE_string("out", None, "The folder to write to.", flag_values=flag_values)
+    flags.DEFINE_integer("threads", None, "CPU threads for a .tflite file.", lower_bound=1, flag_values=flag_values)
+
+
+def run(flag_values, arguments):
+    from sodkeras.commands.startup import open_predictor
+    from sodkeras.data.pseudo_labels import pseudo_label
+    from sodkeras.pictures import find_pictures
+
+    if not arguments:
+        raise UsageError("name at least one picture, folder or glob")
+    if not flag_values.out:
+        raise UsageError("name --out")
+    pictures = find_pictures(arguments)
+    predictor = open_predictor(flag_values.model, flag_values.threads)
+    list_file, failures = pseudo_label(predictor, pictures, flag_values.out, progress=sys.stderr.isatty())
+    print(f"{len(pictures) - len(failures)} of {len(pictures)} pictures labelled, {list_file}")
+    for path, error in failures:
+        print(f"sodkeras pseudo-label: {path} failed: {error}", file=sys.stderr)
+    return 1 if failures else 0

@@ -1,0 +1,70 @@
+"""A teacher's maps become pairs that training takes, unsure ones lighter; an interrupted command goes on."""
+
+import cv2
+import numpy as np
+import pytest
+
+from helpers import photo
+from sodkeras import SodkerasError
+from sodkeras.commands.main import main
+from sodkeras.data import find_pairs
+from sodkeras.data.pseudo_labels import certainty, pseudo_label
+
+
+class Teacher:
+    """Knows the brightness of what is in the left half, so that a mirror image gives another map."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def predict(self, picture):
+        self.calls += 1
+        saliency_map = np.zeros(picture.shape[:2], np.float32)
+        saliency_map[:, : picture.shape[1] // 2] = 0.8
+        return saliency_map
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(folder / f"photo{index}.jpg"), photo(20, 30, seed=index))
+    return sorted(folder.iterdir())
+
+
+def test_both_ways_of_looking_are_averaged_and_the_list_is_a_data_set(photos, tmp_path):
+    teacher = Teacher()
+    (photos[0].parent / "broken.jpg").write_bytes(b"no picture")
+    everything = [*photos, photos[0].parent / "broken.jpg"]
+    list_file, failures = pseudo_label(teacher, everything, tmp_path / "out", progress=False)
+    assert [path.name for path, _ in failures] == ["broken.jpg"]
+    pairs = find_pairs([list_file])
+    assert [pair.stem for pair in pairs] == ["photo0", "photo1", "photo2"]
+    mask = cv2.imread(str(pairs[0].mask), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(mask, np.full((20, 30), 102))  # .4 in either half
+    assert all(pair.picture.exists() and pair.weight == 0 for pair in pairs)  # grey all over
+    before = list_file.read_bytes()
+    list_file.unlink()
+    pairs[1].mask.unlink()
+    pseudo_label(teacher, photos, tmp_path / "out", progress=False)
+    assert list_file.read_bytes() == before and teacher.calls == 8  # two looks at three pictures, then at one
+
+
+def test_certainty():
+    crisp = np.zeros((50, 50), np.uint8)
+    crisp[10:30, 10:30] = 255
+    assert certainty(crisp) == 1
+    soft = cv2.GaussianBlur(crisp, (0, 0), 3)
+    assert 0.3 < certainty(soft) < 0.8
+    assert certainty(np.full((50, 50), 128, np.uint8)) < 0.01
+    assert certainty(np.zeros((50, 50), np.uint8)) == 0
+
+
+def test_nothing_to_label(tmp_path, capsys):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(b"no picture")
+    with pytest.raises(SodkerasError, match=r"broken\.jpg"):
+        pseudo_label(Teacher(), [path], tmp_path / "out", progress=False)
+    assert main(["pseudo-label", str(path)]) == 2 and "--out" in capsys.readouterr().err
+    assert main(["pseudo-label", "--out=x"]) == 2 and "picture" in capsys.readouterr().err
