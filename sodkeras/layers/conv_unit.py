@@ -2,6 +2,8 @@
 
 import keras
 
+from sodkeras.layers.batch_normalization import BatchNormalization
+
 #: U(-1/√fan_in, 1/√fan_in), the convolution initialisation of every released code this project reproduces.
 UNIFORM_FAN_IN = {
     "class_name": "VarianceScaling",
@@ -38,7 +40,7 @@ class ConvUnit(keras.layers.Layer):
             dtype=self.dtype_policy,
             name=f"{self.name}_conv",
         )
-        self.batch_norm = keras.layers.BatchNormalization(
+        self.batch_norm = BatchNormalization(
             momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name=f"{self.name}_bn"
         )
         self.activation = keras.layers.ReLU(dtype=self.dtype_policy, name=f"{self.name}_relu")
