@@ -30,7 +30,10 @@ setup(
         "sodkeras.tflite": "tflite",
         "sodkeras.examples": "examples",
     },
-    package_data={"sodkeras": ["presets/*.json"], "sodkeras.examples": ["*.jpg", "*.md"]},
+    package_data={
+        "sodkeras": ["presets/*.json", "presets/*.keras", "presets/*.tflite"],
+        "sodkeras.examples": ["*.jpg", "*.md"],
+    },
     install_requires=[  # the lowest versions that were tried: constraints-lowest.txt
         "absl-py>=1.4",
         "ai-edge-litert>=2.1.6",

