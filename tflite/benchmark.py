@@ -1,6 +1,8 @@
 """Timing of a `.tflite` file on this machine's CPU, or of any runtime. Imports no converter."""
 
 import concurrent.futures
+import csv
+import importlib.metadata
 import multiprocessing
 import pathlib
 import platform
@@ -8,7 +10,10 @@ import re
 import resource
 import time
 
+import cv2
 import numpy as np
+
+from sodkeras.errors import SodkerasError
 
 #: The columns of a CSV row, in order.
 COLUMNS = (
@@ -21,6 +26,7 @@ COLUMNS = (
     "pre_median_ms",
     "inference_median_ms",
     "inference_p90_ms",
+    "inference_min_ms",
     "post_median_ms",
     "total_median_ms",
     "peak_memory_mb",
@@ -97,6 +103,7 @@ def _benchmark_here(path, picture, threads, runs, warmup):
         "pre_median_ms": round(float(np.median(times["pre"])), 2),
         "inference_median_ms": round(float(np.median(times["inference"])), 2),
         "inference_p90_ms": round(float(np.percentile(times["inference"], 90)), 2),
+        "inference_min_ms": round(float(np.min(times["inference"])), 2),
         "post_median_ms": round(float(np.median(times["post"])), 2),
         "total_median_ms": round(float(np.median(sum(times.values()))), 2),
         "peak_memory_mb": round(peak_memory_mb(), 1),
@@ -104,9 +111,59 @@ def _benchmark_here(path, picture, threads, runs, warmup):
         "delegated": partitions.delegated,
         "partitions": partitions.partitions,
         "cpu": cpu_model(),
-        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "system": system(),
         "delegation": partitions,
     }
+
+
+def profile_file(path, picture, threads=1, runs=20, warmup=3):
+    """Times the operators of one `.tflite` file; arguments as in `benchmark_file`.
+
+    Returns:
+        See `sodkeras.tflite.operator_profile.profile`.
+
+    Raises:
+        SodkerasError: if LiteRT cannot run the file, or has no profiler.
+    """
+    from sodkeras.runtimes import LiteRTRuntime
+    from sodkeras.tflite.operator_profile import profile
+
+    runtime = LiteRTRuntime(path, threads)
+    runtime(runtime.preprocessing(picture))
+    # As the runtime wrote it there: quantized, where the file takes integers.
+    values = runtime.interpreter.get_tensor(runtime.interpreter.get_input_details()[0]["index"])
+    return profile(path, values, threads, runs, warmup)
+
+
+def append_rows(path, rows):
+    """Adds rows, dicts with the keys of `COLUMNS`, to a CSV file; other keys are left out.
+
+    Raises:
+        SodkerasError: if the file cannot be written, or is a table of something else.
+    """
+    path = pathlib.Path(path)
+    try:
+        header = path.read_text("utf-8").split("\n")[0] if path.exists() else ""
+        if header.strip() and header.strip() != ",".join(COLUMNS):
+            raise SodkerasError(
+                f"The table has other columns than those of a benchmark: name a new file. Received: {path}"
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
+            if not header.strip():
+                writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise SodkerasError(f"Cannot write the table ({error.strerror}). Received: {path}") from None
+
+
+def system():
+    """The operating system, and the versions of what a time depends on."""
+    versions = [f"Python {platform.python_version()}"]
+    for package, name in (("ai-edge-litert", "LiteRT"), ("numpy", "NumPy")):
+        versions.append(f"{name} {importlib.metadata.version(package)}")
+    return ", ".join([f"{platform.system()} {platform.machine()}", *versions, f"OpenCV {cv2.__version__}"])
 
 
 def peak_memory_mb():

@@ -68,6 +68,7 @@ public final class Benchmark {
                 Statistics.median(pre),
                 Statistics.median(inference),
                 Statistics.percentile(inference, 90),
+                Statistics.percentile(inference, 0),
                 Statistics.median(post),
                 Statistics.median(total),
                 cpu,
