@@ -1,13 +1,15 @@
 """The network that a run's settings speak of, before it is trained."""
 
 import dataclasses
+import functools
 import inspect
 import pathlib
 
 import keras
 
+from sodkeras import weights
 from sodkeras.errors import SodkerasError
-from sodkeras.models import MODELS
+from sodkeras.models import MODELS, SaliencyModel
 from sodkeras.runtimes import load_keras
 
 
@@ -15,21 +17,24 @@ def build_model(settings):
     """The network of some settings, with new weights.
 
     Raises:
-        SodkerasError: for arguments that make no network.
+        SodkerasError: for arguments that make no network, or a file to begin with that cannot be had.
     """
-    if settings.network not in MODELS:
-        raise SodkerasError(f"The setting network is one of {', '.join(MODELS)}. Received: {settings.network!r}")
-    parameters = inspect.signature(MODELS[settings.network].__init__).parameters
+    trained = _trained(settings.network)
+    kind = type(trained) if trained else MODELS[settings.network]
+    arguments = settings.arguments
+    if trained:
+        arguments = trained.get_config() | {"preprocessing": trained.preprocessing} | arguments
+    parameters = inspect.signature(kind.__init__).parameters
     known = [name for name in parameters if name not in ("self", "kwargs")]
     unknown = sorted(set(settings.arguments) - set(known))
     if unknown:  # Keras would take them without a word
-        raise SodkerasError(f"{settings.network} takes the arguments {', '.join(known)}. Received: {unknown}")
+        raise SodkerasError(f"{kind.__name__} takes the arguments {', '.join(known)}. Received: {unknown}")
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(settings.policy)
     try:
-        model = MODELS[settings.network](**settings.arguments)
+        model = kind(**arguments)
     except (TypeError, ValueError) as error:
-        raise SodkerasError(f"{settings.network} cannot be built ({error}) Received: {settings.arguments}") from None
+        raise SodkerasError(f"{kind.__name__} cannot be built ({error}) Received: {settings.arguments}") from None
     finally:
         keras.config.set_dtype_policy(before)
     changes = dict(settings.preprocessing)
@@ -48,16 +53,32 @@ def load_weights(settings, model):
     Raises:
         SodkerasError: if they cannot be had, or are of another network.
     """
+    if trained := _trained(settings.network):
+        _copy(trained, model, settings.network)
     if settings.backbone_weights:
         from sodkeras.checkpoints import imagenet
 
         imagenet.load(model, settings.backbone_weights)
     if settings.initial_weights:
-        try:
-            model.set_weights(load_keras(pathlib.Path(settings.initial_weights)).get_weights())
-        except ValueError as error:
-            if isinstance(error, SodkerasError):
-                raise
-            raise SodkerasError(
-                f"The weights to begin with are of another network. Received: {settings.initial_weights}"
-            ) from None
+        _copy(load_keras(pathlib.Path(settings.initial_weights)), model, settings.initial_weights)
+
+
+def _copy(source, model, name):
+    try:
+        model.set_weights(source.get_weights())
+    except ValueError:
+        raise SodkerasError(f"The weights to begin with are of another network. Received: {name}") from None
+
+
+@functools.lru_cache(maxsize=1)
+def _trained(name):
+    """The model of a .keras file or a preset; None for the name of a kind of network."""
+    if name in MODELS:
+        return None
+    if not name.endswith(".keras") and name not in weights.preset_names():
+        known = ", ".join([*MODELS, *weights.preset_names()])
+        raise SodkerasError(f"The setting network is one of {known}, or a .keras file. Received: {name!r}")
+    model = load_keras(pathlib.Path(name)) if name.endswith(".keras") else weights.load_model(name)
+    if not isinstance(model, SaliencyModel):
+        raise SodkerasError(f"Only the network that was trained can be trained further. Received: {name}")
+    return model

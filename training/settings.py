@@ -32,7 +32,7 @@ class Settings:
     Lengths of time are in epochs, an epoch being the training pictures seen once (`steps_per_epoch` changes that).
 
     Attributes:
-        network: a name in `sodkeras.models.MODELS`.
+        network: a name in `sodkeras.models.MODELS`; or a .keras file or a preset, whose network is trained further.
         arguments: of the network's constructor.
         size: (height, width) of the network's input; None for the network's own.
         preprocessing: what differs from the network's own `Preprocessing`, by name.
@@ -138,9 +138,12 @@ class Settings:
         for name in ("warm_up_epochs", "backbone_rate", "weight_decay", "clip_norm", "dynamic_decay", "re_estimate"):
             self._must(name, getattr(self, name) >= 0, "not negative")
         self._must("samples", self.samples >= 0, "not negative")
-        if self.network != "CSNet":
-            self._must("dynamic_decay", not self.dynamic_decay, "0 for another network than CSNet")
-            self._must("prune", not self.prune, "{} for another network than CSNet")
+        if (self.dynamic_decay or self.prune) and self.network != "CSNet":
+            from sodkeras.models import MODELS  # and Keras with it, which the settings of a run alone do not need
+
+            another = self.network in MODELS
+            self._must("dynamic_decay", not (self.dynamic_decay and another), "0 for another network than CSNet")
+            self._must("prune", not (self.prune and another), "{} for another network than CSNet")
         if self.fine_tune:
             Settings().changed(self.fine_tune)  # its keys are checked now, not after the first training
 

@@ -18,6 +18,7 @@ examples:
   sodkeras train --recipe=csnet --short --data=horses --data=people --out=runs/first
   sodkeras train --recipe=u2netp --data=DUTS-TR --test=DUTS-TE --test=ECSSD --out=runs/u2netp --strategy=mirrored
   sodkeras train --recipe=csnet --data=DUTS-TR --out=runs/x15 --set=arguments.width=1.5 --batch=16
+  sodkeras train --recipe=fine_tune --network=runs/first/best.keras --data=mine --out=runs/mine
 """
 
 import sys
@@ -27,7 +28,7 @@ from absl import flags
 from sodkeras.errors import UsageError
 
 # The settings that have a flag of their own.
-_NAMED = {"epochs": int, "batch": int, "learning_rate": float, "seed": int, "policy": str, "size": int}
+_NAMED = {"network": str, "epochs": int, "batch": int, "learning_rate": float, "seed": int, "policy": str, "size": int}
 
 
 def define_flags(flag_values):

@@ -15,7 +15,8 @@ def test_every_recipe_and_its_short_version_are_settings_that_can_be():
             settings = read_recipe(name, short)
             assert settings.network in MODELS
             Augmentation.from_dict(settings.augmentation)
-    assert recipe_names() == ["cii_r18", "cii_r50", "csf", "csnet", "csnet_prune", "csnet_x2", "dnl", "u2net", "u2netp"]
+    names = ["cii_r18", "cii_r50", "csf", "csnet", "csnet_prune", "csnet_x2", "distill", "dnl", "fine_tune", "u2net"]
+    assert recipe_names() == [*names, "u2netp"]
 
 
 def test_settings_survive_json():

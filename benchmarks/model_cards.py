@@ -1,0 +1,80 @@
+"""Writes the cards of the weights that come with the package, docs/weights/NAME.md, from data alone.
+
+usage: python benchmarks/model_cards.py
+
+Reads the presets without a source elsewhere, own_scores.csv (benchmarks/own_scores.py) and, where it is there,
+docs/weights/NAME.failures.md, what was seen to go wrong.
+"""
+
+import csv
+import pathlib
+
+from absl import app
+from tabulate import tabulate
+
+from sodkeras import weights
+from sodkeras.files import whole_file
+
+_HERE = pathlib.Path(__file__).parent
+_SCORES = ("max_f", "mae")
+_DOCS = _HERE.parent / "docs" / "weights"
+
+
+def main(_):
+    with (_HERE / "own_scores.csv").open(encoding="utf-8") as file:
+        scores = list(csv.DictReader(file))
+    for name in weights.preset_names():
+        preset = weights.preset(name)
+        if "sources" not in preset:
+            with whole_file(_DOCS / f"{name}.md") as temporary:
+                temporary.write_text(card(preset, scores), encoding="utf-8")
+
+
+def card(preset, scores):
+    """The text of a preset's card."""
+    training, name = preset["training"], preset["name"]
+    height, width = preset["preprocessing"]["size"]
+    facts = [
+        ("network", f"{preset['model']}, channel plan in sodkeras/presets/{name}.json"),
+        ("parameters", f"{preset['parameters']:,}"),
+        ("multiply-adds, papers' FLOPs", f"{preset['multiply_adds'] / 1e6:.0f} M, {preset['flops'] / 1e6:.0f} M"),
+        ("picture", f"{height}×{width}, RGB"),
+        ("file", f"{preset['file']}, {preset['bytes'] / 1e6:.2f} MB"),
+        ("licence of the weights", preset["licence"]),
+        ("teacher", f"{training['teacher']} (Apache-2.0)"),
+        ("pictures", f"{training['data']['training']} to train on, {training['data']['validation']} to validate with"),
+        ("epochs", ", ".join(f"{count} {stage}" for stage, count in training["epochs"].items())),
+        ("time", f"{training['minutes']} minutes on {training['hardware']}, which did other work, too"),
+        ("command", f"`{training['command']}`"),
+    ]
+    ours = [row for row in scores if row["model"] in (name, "u2netp")]
+    rows = [
+        [row["set"], row["pictures"], row["model"], *(f"{row[key]} ({row[f'{key}_interval']})" for key in _SCORES)]
+        for row in ours
+    ]
+    failures = _DOCS / f"{name}.failures.md"
+    parts = [
+        f"# {name}: {preset['title']}",
+        tabulate(facts, headers=("", ""), tablefmt="github"),
+        "## What it was trained on",
+        _DATA,
+        "## Scores",
+        "Pictures that were neither trained on nor used to choose anything, scored in 8 bit at their own size against "
+        "masks at > 127. maxF is from precision and recall averaged over the pictures first (β² = 0.3), with the 95 % "
+        "bootstrap interval (`python benchmarks/own_scores.py --data=FOLDER`).",
+        tabulate(rows, headers=("set", "pictures", "model", "maxF", "MAE"), tablefmt="github", disable_numparse=True),
+    ]
+    if failures.exists():
+        parts += ["## What goes wrong", failures.read_text(encoding="utf-8").strip()]
+    return "\n\n".join(parts) + "\n"
+
+
+_DATA = """1,000 photos of MSRA and the 128 of COCO128, labelled by U²-Net as released, and, with masks that others
+made, 172 horses of the Weizmann set and 290 photos of people. The photos are research data of mixed or unknown
+licence: they are not distributed, only what a network learned from them. All masks by hand are of people and horses:
+the network knows those best. It has learned U²-Net's mistakes along with the rest, and whatever bias is in DUTS-TR, on
+which U²-Net was trained. It finds what stands out in a photo; do not use it to decide anything about a person."""
+
+
+if __name__ == "__main__":
+    app.run(main)

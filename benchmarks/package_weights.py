@@ -1,0 +1,93 @@
+"""Puts a trained run into the package: weights, the 8-bit file, and what a model card needs to say about them.
+
+usage: python benchmarks/package_weights.py RUN --name=NAME --title=TEXT --calibrate=FOLDER
+
+RUN is a run of benchmarks/own_weights.py. Its fine-tuned network goes to sodkeras/presets/NAME.keras, its conversion,
+calibrated with 100 pictures of FOLDER, to sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and
+NAME_int8.json, that says how it was trained.
+"""
+
+import csv
+import hashlib
+import json
+import pathlib
+import shutil
+import tempfile
+
+from absl import app, flags
+
+from sodkeras.analysis.complexity import complexity
+from sodkeras.files import whole_file
+from sodkeras.runtimes import load_keras
+from sodkeras.tflite.benchmark import cpu_model
+from sodkeras.tflite.convert import convert
+
+_NAME = flags.DEFINE_string("name", None, "The preset's name.", required=True)
+_TITLE = flags.DEFINE_string("title", None, "What it is, in a few words.", required=True)
+_CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bits with.", required=True)
+_PRESETS = pathlib.Path(__file__).parent.parent / "sodkeras" / "presets"
+_ORIGIN = "trained by this project (benchmarks/own_weights.py) on pictures labelled by U²-Net and by hand"
+
+
+def main(arguments):
+    if len(arguments) != 2:
+        raise app.UsageError("name one RUN")
+    run = pathlib.Path(arguments[1])
+    model = load_keras(run / "pruned" / "last.keras")
+    cost = complexity(model)
+    preset = {
+        "name": _NAME.value,
+        "title": _TITLE.value,
+        "model": type(model).__name__,
+        "arguments": {"width": model.width, "plan": model.channels},
+        "preprocessing": model.preprocessing.to_dict(),
+        "licence": "Apache-2.0",
+        "origin": _ORIGIN,
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+        "flops": cost.flops,
+        "training": training(run),
+    }
+    weights = _PRESETS / f"{_NAME.value}.keras"
+    with whole_file(weights) as temporary:
+        model.save(temporary)
+    write_preset(preset, weights)
+    with tempfile.TemporaryDirectory() as folder:
+        # Under the preset's own name: it is what the file's metadata will say.
+        source = pathlib.Path(folder) / weights.name
+        shutil.copy(weights, source)
+        (converted,) = convert(source, folder, ["static_wi8_ai8"], _CALIBRATE.value)
+        eight_bits = _PRESETS / f"{_NAME.value}_int8.tflite"
+        shutil.copy(converted, eight_bits)
+    write_preset(preset | {"name": eight_bits.stem, "title": f"{_TITLE.value}, in 8 bits"}, eight_bits)
+
+
+def training(run):
+    """What a model card says of a run."""
+    record = json.loads((run / "settings.json").read_text(encoding="utf-8"))
+    seconds = {}
+    for stage, folder in (("before pruning", run), ("after pruning", run / "pruned")):
+        with (folder / "log.csv").open(encoding="utf-8") as file:
+            seconds[stage] = [float(row["seconds"]) for row in csv.DictReader(file)]
+    return {
+        "command": "python benchmarks/own_weights.py --data=FOLDER --out=FOLDER",
+        "changes": record["changes"],
+        "data": record["data"],
+        "teacher": "u2net",
+        "epochs": {stage: len(epochs) for stage, epochs in seconds.items()},
+        "minutes": round(sum(map(sum, seconds.values())) / 60),
+        "hardware": f"{record['machine']['cores']} cores of {cpu_model()}",
+        "versions": record["versions"],
+    }
+
+
+def write_preset(preset, file):
+    content = file.read_bytes()
+    preset |= {"file": file.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    with whole_file(_PRESETS / f"{preset['name']}.json") as temporary:
+        temporary.write_text(json.dumps(preset, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{file.name}: {len(content) / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    app.run(main)

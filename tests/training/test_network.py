@@ -1,0 +1,50 @@
+"""Training goes on from a file: its network, its weights, its preprocessing, and nothing that only looks like it."""
+
+import numpy as np
+import pytest
+
+from sodkeras import SodkerasError
+from sodkeras.models import CSNet
+from sodkeras.training.network import build_model, load_weights
+from sodkeras.training.settings import Settings
+
+PLAN = {
+    "stages": [[[2, 2]], [[2, 2]], [[3]], [[3]], [[3]]],
+    "fusion": {"stages": [4], "mixed": [3], "dilation_rates": [1], "dilated": [[2]], "filters": 2},
+}
+
+
+@pytest.fixture
+def file(tmp_path):
+    model = CSNet(plan=PLAN, preprocessing={"size": (64, 48)})
+    model.save(tmp_path / "pruned.keras")
+    return model, str(tmp_path / "pruned.keras")
+
+
+def test_a_pruned_network_is_trained_further_as_it_is(file):
+    trained, path = file
+    settings = Settings(network=path, dynamic_decay=1.0, prune={"ratio": 0.1})
+    model = build_model(settings)
+    assert model is not trained and model.channels == trained.channels
+    assert model.preprocessing == trained.preprocessing
+    load_weights(settings, model)
+    x = np.random.default_rng(0).normal(size=(1, 64, 48, 3)).astype("float32")
+    np.testing.assert_array_equal(model(x)["saliency_logits"], trained(x)["saliency_logits"])
+    assert build_model(settings.changed({"size": 32})).preprocessing.size == (32, 32)
+    half = build_model(settings.changed({"policy": "mixed_bfloat16"}))
+    load_weights(settings, half)
+    assert half.get_layer("classifier").compute_dtype == "bfloat16"
+
+
+def test_what_cannot_be_trained_further(file, tmp_path):
+    trained, path = file
+    trained.inference_model().save(tmp_path / "inference.keras")
+    with pytest.raises(SodkerasError, match=r"Only the network that was trained.*inference\.keras"):
+        build_model(Settings(network=str(tmp_path / "inference.keras")))
+    with pytest.raises(SodkerasError, match=r"no such file.*missing\.keras"):
+        build_model(Settings(network="missing.keras"))
+    with pytest.raises(SodkerasError, match=r"CSNet, .*u2netp.*or a \.keras file\. Received: 'CSNett'"):
+        build_model(Settings(network="CSNett"))
+    settings = Settings(network=path, arguments={"activation": "relu"})  # there are fewer weights in it
+    with pytest.raises(SodkerasError, match="of another network"):
+        load_weights(settings, build_model(settings))
