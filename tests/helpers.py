@@ -1,4 +1,6 @@
-"""A network small enough to convert and run in a second, and photos that it can be tried on."""
+"""What several tests need: a network that converts and runs in a second, photos to try it on, free ports."""
+
+import socket
 
 import cv2
 import numpy as np
@@ -33,3 +35,12 @@ def photo(height=60, width=80, seed=0):
 def write_photo(path, **arguments):
     cv2.imwrite(str(path), photo(**arguments)[..., ::-1])
     return path
+
+
+def free_ports(count):
+    """Ports of this machine that nobody listens at."""
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports

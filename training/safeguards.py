@@ -41,7 +41,7 @@ class NoNaN(keras.callbacks.Callback):
     """Ends training at the first step whose loss is no finite number, and names its pictures.
 
     Args:
-        data: a `sodkeras.data.pipeline.TrainingData`.
+        data: see `sodkeras.training.feeding.training_data`.
         first_step: steps that were made before this process.
     """
 
@@ -129,6 +129,8 @@ class KeepState(keras.callbacks.Callback):
         self._save(self._stop())
 
     def _save(self, stop):
+        if keras.backend.backend() == "jax":  # fit keeps what it learned to itself within an epoch
+            self.model.jax_state_sync()
         self._checkpoints.save(self.step, {"best": self._best.best if math.isfinite(self._best.best) else None})
         if stop:
             print(f"\nstopped at step {self.step}; the same command goes on from there", flush=True)

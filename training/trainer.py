@@ -12,6 +12,7 @@ A run's folder:
 """
 
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -20,8 +21,6 @@ import pathlib
 import keras
 
 from sodkeras.callbacks import DynamicWeightDecay
-from sodkeras.data import Augmentation
-from sodkeras.data.pipeline import TrainingData, file_errors, validation_data
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, whole_file
 from sodkeras.pruning import prune, re_estimate_statistics
@@ -29,6 +28,7 @@ from sodkeras.runtimes import load_keras
 from sodkeras.training import distribution, optimizers
 from sodkeras.training.checkpoints import Checkpoints
 from sodkeras.training.evaluation import evaluate
+from sodkeras.training.feeding import file_errors, training_data, validation_data
 from sodkeras.training.map_error import MapError
 from sodkeras.training.network import build_model, load_weights
 from sodkeras.training.run_folder import open_run, run_record
@@ -45,7 +45,7 @@ def train(settings, training, folder, validation=(), tests=None, strategy="one",
         training, validation: lists of `sodkeras.data.Pair`; without the latter there is no best.keras.
         folder: the run's folder; new, empty, or one of a run of the same settings and pairs.
         tests: further lists of pairs to score at the end, by name.
-        strategy, devices: see `sodkeras.training.distribution.strategy`.
+        strategy, devices: name and count of `sodkeras.training.distribution.devices`.
         origin: what settings.json also says: the recipe's name and the like.
 
     Raises:
@@ -54,18 +54,17 @@ def train(settings, training, folder, validation=(), tests=None, strategy="one",
         KeyboardInterrupt: when interrupted; likewise.
     """
     folder = pathlib.Path(folder)
-    machines = distribution.strategy(strategy, devices)
-    chief = distribution.is_chief(machines)
+    machines = distribution.devices(strategy, devices)
     record = run_record(settings, training, validation, origin)
-    distribution.check_agreement(machines, json.dumps([record["settings"], record["data"]]))
-    if chief:
+    machines.check_agreement(json.dumps([record["settings"], record["data"]]))
+    if machines.is_chief:
         open_run(folder, record)
     _prepare_process(settings)
 
     models = _train_network(settings, training, validation, folder, machines)
     if settings.prune:
         models |= _prune(settings, training, validation, folder, machines)
-    if chief:
+    if machines.is_chief:
         sets = {}
         for pair in validation:
             sets.setdefault(f"{pair.set} (validation)", []).append(pair)
@@ -80,19 +79,18 @@ def train(settings, training, folder, validation=(), tests=None, strategy="one",
 
 def _train_network(settings, training, validation, folder, machines):
     """Trains one network; returns the paths of its .keras files by name."""
-    chief = distribution.is_chief(machines)
+    chief = machines.is_chief
     with machines.scope():
         keras.utils.set_random_seed(settings.seed)
         model = build_model(settings)
         load_weights(settings, model)
-        data = _training_data(settings, model, training)
+        data = training_data(settings, model.preprocessing, training)
         steps_per_epoch = settings.steps_per_epoch or data.steps_per_epoch
         _compile(settings, model, data.size, steps_per_epoch)
-        if machines.num_replicas_in_sync > 1:
-            distribution.prepare(model)
+        machines.prepare(model)
         checkpoints = Checkpoints(folder / "checkpoints", model, write=chief)
         step, notes = checkpoints.restore()
-    distribution.check_agreement(machines, f"step {step}")  # or workers do not see the same folder
+    machines.check_agreement(f"step {step}")  # or workers do not see the same folder
     # What is saved needs no more than the weights, in float32, whatever computed them.
     keepsake = build_model(dataclasses.replace(settings, policy="float32"))
 
@@ -108,7 +106,7 @@ def _train_network(settings, training, validation, folder, machines):
         interruption = Interruption()
 
         def stop():
-            return distribution.anyone(machines, interruption.asked)
+            return machines.anyone(interruption.asked)
 
         best = KeepBest(lambda: save("best.keras"), notes.get("best") or math.inf)
         callbacks = [NoNaN(data, step)]
@@ -125,13 +123,13 @@ def _train_network(settings, training, validation, folder, machines):
             print(f"{len(training)} pictures to train on, {len(validation)} to validate with", flush=True)
             if step:
                 print(f"going on from step {step} of {total}", flush=True)
-        shared = distribution.even(machines, validation)
+        shared = machines.even(validation)
         held_out = validation_data(shared, model.preprocessing, settings.batch) if shared else None
 
         def batches(first_step):
-            return distribution.own_part(machines, data, first_step)
+            return machines.own_part(data, first_step)
 
-        with interruption.listen(), file_errors(), distribution.failures():
+        with interruption.listen(), file_errors(), machines.failures():
             _fit(model, batches, held_out, callbacks, step, steps_per_epoch, settings.epochs)
     save("last.keras")
     models = {name: folder / f"{name}.keras" for name in ("last", "best") if (folder / f"{name}.keras").exists()}
@@ -170,7 +168,7 @@ def _prune(settings, training, validation, folder, machines):
     trained, folder = folder / "last.keras", folder / "pruned"
     initial, plan_file, how_file = folder / "initial.keras", folder / "plan.json", folder / "prune.json"
     how = json.dumps(settings.prune)
-    chief = distribution.is_chief(machines)
+    chief = machines.is_chief
     if chief and not (initial.exists() and how_file.exists() and how_file.read_text(encoding="utf-8") == how):
         try:
             pruned, plan = prune(load_keras(trained), **settings.prune)
@@ -181,11 +179,11 @@ def _prune(settings, training, validation, folder, machines):
             ) from None
         with whole_file(initial) as temporary:
             pruned.save(temporary)
-        _re_estimate(initial, _training_data(settings, pruned, training), settings.re_estimate or 50)
+        _re_estimate(initial, training_data(settings, pruned.preprocessing, training), settings.re_estimate or 50)
         for path, text in ((plan_file, json.dumps(plan)), (how_file, how)):
             with whole_file(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
-    distribution.check_agreement(machines, "pruned")  # nobody goes on before the files are there
+    machines.check_agreement("pruned")  # nobody goes on before the files are there
     models = {"pruned": initial}
     if settings.fine_tune:
         changes = {"prune": {}, "fine_tune": {}, "dynamic_decay": 0.0, "decay_exempt": "none", "backbone_weights": None}
@@ -196,18 +194,6 @@ def _prune(settings, training, validation, folder, machines):
         found = _train_network(tuned, training, validation, folder, machines)
         models |= {f"pruned, fine-tuned ({name})": path for name, path in found.items()}
     return models
-
-
-def _training_data(settings, model, pairs):
-    return TrainingData(
-        pairs,
-        model.preprocessing,
-        settings.batch,
-        Augmentation.from_dict(settings.augmentation),
-        settings.seed,
-        settings.cache,
-        settings.masks,
-    )
 
 
 def _compile(settings, model, size, steps_per_epoch):
@@ -250,7 +236,7 @@ def _has_gpu():
 def _re_estimate(path, data, count):
     """Gives the batch norms of a .keras file the statistics of some batches of training."""
     model = load_keras(path)
-    re_estimate_statistics(model, (pictures for pictures, _ in data.dataset().take(count)))
+    re_estimate_statistics(model, (batch[0] for batch in itertools.islice(data.dataset(), count)))
     with whole_file(path) as temporary:
         model.save(temporary)
 

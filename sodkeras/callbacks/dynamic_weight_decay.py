@@ -118,7 +118,10 @@ class DynamicWeightDecay(keras.callbacks.Callback):
         self.model.train_function = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._strength.assign(self._strength_at(epoch))
+        before, now = float(ops.convert_to_numpy(self._strength)), np.float32(self._strength_at(epoch))
+        self._strength.assign(now)
+        if before != now and keras.backend.backend() == "jax":  # its compiled steps hold the value, not the variable
+            self.model.make_train_function(force=True)
 
     def on_epoch_end(self, epoch, logs=None):
         magnitudes = np.abs(np.concatenate([ops.convert_to_numpy(norm.gamma) for norm, _ in self._pairs]))

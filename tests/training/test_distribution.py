@@ -13,21 +13,13 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import photo
+from helpers import free_ports, photo
 from sodkeras.errors import SodkerasError
 from sodkeras.training import distribution
+from sodkeras.training.mirrored import Mirrored
 
 HERE = pathlib.Path(__file__).resolve().parent
 SEVERAL = ["mirrored", "multiworker"]
-
-
-def free_ports(count):
-    """Ports of this machine that nobody listens at."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 def run(job, strategy, folder, arguments=((),)):
@@ -156,24 +148,24 @@ def test_a_worker_that_is_killed_ends_the_others(folder, number):
 
 def test_wrong_names_are_refused():
     with pytest.raises(SodkerasError, match=r"one of one, mirrored, multiworker\. Received: 'many'"):
-        distribution.strategy("many")
+        distribution.devices("many")
     with pytest.raises(SodkerasError, match="Received: 'pigeons'"):
-        distribution.strategy("multiworker", communication="pigeons")
+        distribution.devices("multiworker", communication="pigeons")
 
 
-def test_one_device_is_no_strategy_and_agrees_with_itself():
-    machines = distribution.strategy("one")
+def test_one_device_agrees_with_itself():
+    machines = distribution.devices("one")
     with machines.scope():
-        assert machines.num_replicas_in_sync == 1
-    assert distribution.is_chief(machines)
-    distribution.check_agreement(machines, "anything")
-    assert distribution.anyone(machines, True) and not distribution.anyone(machines, False)
+        assert machines.replicas == 1
+    assert machines.is_chief
+    machines.check_agreement("anything")
+    assert machines.anyone(True) and not machines.anyone(False)
 
 
 def test_a_batch_that_does_not_divide_is_refused():
-    machines, data = types.SimpleNamespace(num_replicas_in_sync=4), types.SimpleNamespace(batch=6)
+    machines, data = Mirrored(types.SimpleNamespace(num_replicas_in_sync=4)), types.SimpleNamespace(batch=6)
     with pytest.raises(SodkerasError, match=r"a multiple of 4, their number\. Received: 6"):
-        distribution.own_part(machines, data)
+        machines.own_part(data)
 
 
 TWO = '"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}'
@@ -195,7 +187,7 @@ TWO = '"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}'
 def test_tf_config_that_names_no_worker_is_refused(monkeypatch, text, message):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(SodkerasError, match=message):
-        distribution.strategy("multiworker")
+        distribution.devices("multiworker")
 
 
 def test_a_worker_that_does_not_come_is_named(monkeypatch, capsys):
@@ -203,7 +195,7 @@ def test_a_worker_that_does_not_come_is_named(monkeypatch, capsys):
     cluster = {"worker": [f"127.0.0.1:{own}", f"127.0.0.1:{other}"]}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
     with pytest.raises(SodkerasError, match=f"Received: nothing from worker 1 at 127.0.0.1:{other}"):
-        distribution.strategy("multiworker", wait=0.5)
+        distribution.devices("multiworker", wait=0.5)
     assert capsys.readouterr().out == f"waiting for worker 1 at 127.0.0.1:{other}\n"
 
 
@@ -213,4 +205,4 @@ def test_a_port_that_is_taken_is_named(monkeypatch):
         cluster = {"worker": [f"127.0.0.1:{port}", "127.0.0.1:1"]}
         monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
         with pytest.raises(SodkerasError, match=f"another port in TF_CONFIG. Received: {port}"):
-            distribution.strategy("multiworker", wait=0.1)
+            distribution.devices("multiworker", wait=0.1)

@@ -31,7 +31,7 @@ def training_data(machines, folder):
     preprocessing = Preprocessing(size=(32, 32))
     pairs = find_pairs([folder / "data"])
     # On two devices the seventh is left out.
-    held_out = distribution.even(machines, pairs[: 6 if machines.num_replicas_in_sync == 1 else 7])
+    held_out = machines.even(pairs[: 6 if machines.replicas == 1 else 7])
     held_out = validation_data(held_out, preprocessing, BATCH)
     return TrainingData(pairs, preprocessing, BATCH, Augmentation(), seed=1), held_out
 
@@ -44,7 +44,7 @@ def tiny_network(machines):
         picture = keras.Input((32, 32, 3))
         logits = keras.layers.Conv2D(1, 1, name="classifier")(units[1](units[0](picture)))
         model = keras.Model(picture, logits)
-        distribution.prepare(model)
+        machines.prepare(model)
         set_weight_decay(model, 0.1)
         model.compile(
             # Adam divides by itself what is rounding alone; epsilon keeps that small.
@@ -62,7 +62,7 @@ def train(machines, folder):
     data, held_out = training_data(machines, folder)
     model, units = tiny_network(machines)
     history = model.fit(
-        distribution.own_part(machines, data),
+        machines.own_part(data),
         validation_data=held_out,
         steps_per_epoch=STEPS,
         epochs=2,
@@ -72,7 +72,7 @@ def train(machines, folder):
     ).history
     results = {f"log|{key}": np.array(values) for key, values in history.items() if key != "gamma_histogram"}
     results |= {f"weight|{weight.path}": keras.ops.convert_to_numpy(weight) for weight in model.weights}
-    if distribution.is_chief(machines):
+    if machines.is_chief:
         model.save(folder / "model.keras")
     for synchronized in (True, False):
         results |= {f"statistics|{synchronized}": statistics(machines, synchronized)}
@@ -84,7 +84,7 @@ def statistics(machines, synchronized):
     with machines.scope():
         norm = keras.layers.BatchNormalization(momentum=0.0)
         model = keras.Sequential([keras.Input((4, 4, 3)), norm])
-        distribution.prepare(model, synchronized)
+        machines.prepare(model, synchronized)
         model.compile("sgd", "mse", jit_compile=False)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
@@ -97,17 +97,18 @@ def parts(machines, folder):
     """The pictures that this process's replicas take of the first two batches, by both ways of dividing them."""
     data, _ = training_data(machines, folder)
     found = {}
-    for name, dataset in (("own_part", distribution.own_part(machines, data)), ("shard", data.dataset())):
-        batches = iter(machines.experimental_distribute_dataset(dataset))
+    strategy = machines.strategy if machines.replicas > 1 else tf.distribute.get_strategy()
+    for name, dataset in (("own_part", machines.own_part(data)), ("shard", data.dataset())):
+        batches = iter(strategy.experimental_distribute_dataset(dataset))
         found |= {
-            f"{name}|{step}": np.concatenate(machines.experimental_local_results(next(batches)[0])) for step in range(2)
+            f"{name}|{step}": np.concatenate(strategy.experimental_local_results(next(batches)[0])) for step in range(2)
         }
     return found
 
 
 def agree(machines, folder, text):
-    distribution.check_agreement(machines, text)
-    return {"anyone": distribution.anyone(machines, not distribution.is_chief(machines))}
+    machines.check_agreement(text)
+    return {"anyone": machines.anyone(not machines.is_chief)}
 
 
 def die(machines, folder, number):
@@ -117,24 +118,24 @@ def die(machines, folder, number):
 
     class Death(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            if batch == 2 and machines.cluster_resolver.task_id == int(number):
+            if batch == 2 and machines.strategy.cluster_resolver.task_id == int(number):
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    with distribution.failures():
-        model.fit(distribution.own_part(machines, data), steps_per_epoch=1000, verbose=0, callbacks=[Death()])
+    with machines.failures():
+        model.fit(machines.own_part(data), steps_per_epoch=1000, verbose=0, callbacks=[Death()])
 
 
 def main(job, strategy, folder, *arguments):
     folder = pathlib.Path(folder)
     try:
-        machines = distribution.strategy(strategy, devices=2 if strategy == "mirrored" else None, wait=60)
+        machines = distribution.devices(strategy, 2 if strategy == "mirrored" else None, wait=60)
         results = {"train": train, "parts": parts, "agree": agree, "die": die}[job](machines, folder, *arguments)
     except SodkerasError as error:
         print(f"SodkerasError: {error}", flush=True)
         return 1
-    place = machines.cluster_resolver.task_id if strategy == "multiworker" else 0
+    place = machines.strategy.cluster_resolver.task_id if strategy == "multiworker" else 0
     np.savez(folder / f"{strategy}{place}.npz", **results)
-    print(json.dumps({"chief": distribution.is_chief(machines)}), flush=True)
+    print(json.dumps({"chief": machines.is_chief}), flush=True)
     return 0
 
 

@@ -1,0 +1,59 @@
+"""All GPUs of a machine: tf.distribute.MirroredStrategy."""
+
+import keras
+import tensorflow as tf
+
+from sodkeras.errors import SodkerasError
+from sodkeras.training.distribution import OneDevice
+
+
+class Mirrored(OneDevice):
+    """The devices of a `tf.distribute.Strategy`, which is its attribute `strategy`."""
+
+    def __init__(self, strategy):
+        self.strategy = strategy
+        self.replicas = strategy.num_replicas_in_sync
+
+    def scope(self):
+        return self.strategy.scope()
+
+    def prepare(self, model, synchronized=True):
+        for layer in model._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = synchronized
+
+    def own_part(self, data, first_step=0):
+        self._must_divide(data)
+        return data.dataset(first_step)
+
+    def _must_divide(self, data):
+        if data.batch % self.replicas:
+            raise SodkerasError(
+                f"The batch is that of all devices together; make it a multiple of {self.replicas}, their number. "
+                f"Received: {data.batch}"
+            )
+
+
+def mirrored_strategy(count):
+    """A strategy over so many GPUs of this machine, or logical CPUs where it has none."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        if count is None:
+            raise SodkerasError(
+                "TensorFlow finds no GPU here; train with the strategy one, or say how many logical CPUs to try "
+                "mirrored with. Received: devices=None"
+            )
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+        return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(count)])
+    count = len(gpus) if count is None else count
+    show_gpus(count)
+    return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(count)])
+
+
+def show_gpus(count):
+    """Leaves TensorFlow the first GPUs of this machine; raises SodkerasError if there are fewer."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not 1 <= count <= len(gpus):
+        raise SodkerasError(f"TensorFlow finds {len(gpus)} GPUs here. Received: devices={count}")
+    tf.config.set_visible_devices(gpus[:count], "GPU")
