@@ -1,8 +1,7 @@
 """What a pruned network needs before it is used: statistics of batch norm that fit it, and training."""
 
 import keras
-
-from sodkeras.flatten import flatten
+import numpy as np
 
 
 def re_estimate_statistics(model, batches):
@@ -18,8 +17,14 @@ def re_estimate_statistics(model, batches):
     Raises:
         ValueError: if there is no batch.
     """
-    # With a momentum of (n - 1) / n at batch n a moving average is the plain mean.
-    return _observe(model, batches, lambda number: (number - 1) / number)
+    variables = [variable for norm in _norms(model) for variable in (norm.moving_mean, norm.moving_variance)]
+    means = [0.0] * len(variables)
+    for number in _observe(model, batches, momentum=0.0):
+        found = (np.array(keras.ops.convert_to_numpy(variable), "float64") for variable in variables)
+        means = [mean + (values - mean) / number for mean, values in zip(means, found, strict=True)]
+    for variable, mean in zip(variables, means, strict=True):
+        variable.assign(mean)
+    return number
 
 
 def released_fine_tune(model, batches):
@@ -34,7 +39,7 @@ def released_fine_tune(model, batches):
     for norm in _norms(model):
         norm.moving_mean.assign(0 * norm.moving_mean)
         norm.moving_variance.assign(0 * norm.moving_variance + 1)
-    return _observe(model, batches, lambda number: 0.9)
+    return max(_observe(model, batches, momentum=0.9))
 
 
 def fine_tune(model, x, y=None, epochs=20, learning_rate=1e-4, jit_compile="auto", **arguments):
@@ -60,21 +65,36 @@ def fine_tune(model, x, y=None, epochs=20, learning_rate=1e-4, jit_compile="auto
 
 
 def _norms(model):
-    return [layer for layer in flatten(model).layers if isinstance(layer, keras.layers.BatchNormalization)]
+    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+
+
+class _InTraining(keras.Model):
+    """A network in training mode, to be run by `predict`, which compiles it; nothing but its statistics is wanted."""
+
+    def __init__(self, network):
+        super().__init__(dtype=network.dtype_policy, name="in_training")
+        self.network = network
+        self.jit_compile = keras.backend.backend() == "jax"  # XLA compiles longer than this runs
+
+    def call(self, pictures):
+        self.network(pictures, training=True)
+        return pictures[:, 0, 0, 0]
 
 
 def _observe(model, batches, momentum):
+    """Runs a network in training mode; gives the number of each batch behind it."""
     norms = _norms(model)
     before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = momentum
+    network = _InTraining(model)
     number = 0
     try:
         for number, batch in enumerate(batches, start=1):
-            for norm in norms:
-                norm.momentum = momentum(number)
-            model(batch, training=True)
+            network.predict_on_batch(batch)
+            yield number
     finally:
         for norm, value in zip(norms, before, strict=True):
             norm.momentum = value
     if not number:
         raise ValueError("Statistics need at least one batch. Received: none")
-    return number
