@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import dataclasses
 import errno
@@ -5,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 
 import keras
 import numpy as np
@@ -15,7 +17,7 @@ from sodkeras.data import find_pairs
 from sodkeras.data.pipeline import validation_data
 from sodkeras.errors import SodkerasError
 from sodkeras.runtimes import load_keras
-from sodkeras.training import checkpoints, safeguards
+from sodkeras.training import checkpoints, safeguards, trainer
 from sodkeras.training.trainer import train
 
 PLAN = {
@@ -255,6 +257,60 @@ def test_a_full_disk_keeps_what_was_there_and_training_goes_on(settings, pairs, 
     room = True
     train(settings, pairs[:16], tmp_path / "run")
     assert weights(tmp_path / "run" / "last.keras") == weights(tmp_path / "whole" / "last.keras")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of three megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a small disk cannot be mounted here ({error})")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)  # lazily: event files may be open
+
+
+def test_a_disk_that_is_really_full_costs_nothing_but_time(settings, pairs, tmp_path, small_disk, at_step, monkeypatch):
+    """Full within an epoch, at an epoch's end, before the scores, and before the report."""
+    train(settings, pairs[:16], tmp_path / "whole", pairs[16:])
+    filler, run = small_disk / "filler", small_disk / "run"
+
+    def fill():
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+    def fill_before(name):
+        original = getattr(trainer, name)
+
+        def full(*arguments):
+            monkeypatch.setattr(trainer, name, original)
+            fill()
+            return original(*arguments)
+
+        monkeypatch.setattr(trainer, name, full)
+
+    arrangements = [lambda: at_step(5, fill), lambda: at_step(8, fill)]
+    arrangements += [lambda: fill_before("evaluate"), lambda: fill_before("write_report")]
+    for arrange in arrangements:
+        arrange()
+        with pytest.raises(SodkerasError, match="No space left on device"):
+            train(settings, pairs[:16], run, pairs[16:])
+        assert filler.stat().st_size > 1e6
+        kept = sorted((run / "checkpoints").iterdir())
+        assert [path.suffix for path in kept] == [".npz", ".npz"]
+        for path in kept:
+            with np.load(path) as arrays:
+                assert all(arrays[name].size for name in arrays)  # every check sum is compared
+        filler.unlink()
+    train(settings, pairs[:16], run, pairs[16:])
+    for name in ("last.keras", "best.keras"):
+        assert weights(run / name) == weights(tmp_path / "whole" / name)
+    assert log(run) == log(tmp_path / "whole")
+    assert (run / "report.html").exists()
 
 
 @pytest.mark.parametrize(
