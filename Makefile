@@ -26,8 +26,9 @@ android:
 web:
 	cd web_demo && npm ci && node build.mjs --models=../out/demo && python3 -m http.server --directory dist 8000
 
-# Instructions of one inference on an emulated Cortex-A76: not a time. Needs Debian's qemu-user.
+# What the networks compute on emulated Cortex-A76 and A53, and in how many instructions: not a time. Needs Debian's
+# qemu-user; an hour or two. The rows go to benchmarks/arm/instructions.csv.
 arm:
 	benchmarks/arm/setup.sh out/arm
-	benchmarks/arm/run.sh out/arm out/demo/*.tflite > out/arm/counts.csv
-	cat out/arm/counts.csv
+	python benchmarks/arm/networks.py --out=out/arm/models
+	python benchmarks/arm/instructions.py out/arm out/arm/models/*.tflite

@@ -1,26 +1,51 @@
-"""Runs each .tflite file named on the command line twice under emulation; run.sh counts the second run.
+"""Runs each .tflite file named on the command line twice, and keeps what it gave; run.sh counts the second run.
 
-The system call before and behind it is the mark at which the plugin prints its count.
+usage: python3 guest.py OUTPUTS FILE.tflite [FILE.tflite ...]
+
+OUTPUTS is a folder: FILE.npy goes there. The system call before and behind the second run is the mark at which the
+plugin prints its count.
 """
 
 import os
+import pathlib
 import sys
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-for path in sys.argv[1:]:
-    interpreter = Interpreter(path, num_threads=1)
+
+def open_model(path):
+    """An interpreter, and what to run it on."""
+    interpreter = Interpreter(str(path), num_threads=1)
     interpreter.allocate_tensors()
     details = interpreter.get_input_details()[0]
-    random = np.random.default_rng(0)
+    # Whole numbers, and exact fractions of them, are the same on every processor; a normal distribution is not.
+    values = np.random.default_rng(0).integers(-128, 128, details["shape"])
     if details["dtype"] == np.float32:
-        values = random.normal(size=details["shape"]).astype(np.float32)
-    else:
-        values = random.integers(-128, 128, details["shape"]).astype(details["dtype"])
-    interpreter.set_tensor(details["index"], values)
+        values = values / 64
+    elif details["dtype"] == np.uint8:
+        values = values + 128
+    return interpreter, values.astype(details["dtype"])
+
+
+def run(interpreter, values):
+    """The output for an input."""
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
     interpreter.invoke()
-    os.getppid()
-    interpreter.invoke()
-    os.getppid()
-    print(f"FILE {path}", file=sys.stderr, flush=True)
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def main():
+    outputs, *paths = map(pathlib.Path, sys.argv[1:])
+    for path in paths:
+        interpreter, values = open_model(path)
+        run(interpreter, values)
+        os.getppid()
+        interpreter.invoke()
+        os.getppid()
+        np.save(outputs / f"{path.stem}.npy", interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
+        print(f"FILE {path}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
