@@ -1,5 +1,6 @@
 """What runs a network: Keras, or LiteRT on a `.tflite` file. Both take and give the same arrays."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -53,9 +54,11 @@ class LiteRTRuntime:
     Args:
         path: the file.
         threads: CPU threads; default LiteRT's own choice.
+        metadata: what the file's metadata says, for a file that has none yet.
 
     Attributes:
         preprocessing, name, numerics: as in `KerasRuntime`, from the file's metadata.
+        whole_preprocessing: `preprocessing` together with the normalisation inside the graph, if there is one.
         metadata: all of it, a dict.
         interpreter: the LiteRT interpreter.
 
@@ -63,7 +66,7 @@ class LiteRTRuntime:
         SodkerasError: if the file is no `.tflite` file, or carries no preprocessing because something else wrote it.
     """
 
-    def __init__(self, path, threads=None):
+    def __init__(self, path, threads=None, metadata=None):
         content = read_bytes(path)
         if content[4:8] != b"TFL3":
             raise SodkerasError(f"The file is not a .tflite model. Received: {path}")
@@ -74,8 +77,10 @@ class LiteRTRuntime:
             self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise SodkerasError(f"LiteRT cannot load the file ({_first_line(error)}). Received: {path}") from None
-        self.metadata = read_metadata(content, path)
+        self.metadata = metadata or read_metadata(content, path)
         self.preprocessing = Preprocessing.from_dict(self.metadata["preprocessing"])
+        inside = self.metadata.get("normalisation_inside")
+        self.whole_preprocessing = dataclasses.replace(self.preprocessing, **inside) if inside else self.preprocessing
         self.name = self.metadata["name"]
         self.numerics = self.metadata["numerics"]
         self._input = self.interpreter.get_input_details()[0]
@@ -88,7 +93,10 @@ class LiteRTRuntime:
     def _one(self, picture):
         self.interpreter.set_tensor(self._input["index"], _quantize(picture[None], self._input))
         self.interpreter.invoke()
-        return _dequantize(self.interpreter.get_tensor(self._output["index"]), self._output)[0, ..., 0]
+        values = _dequantize(self.interpreter.get_tensor(self._output["index"]), self._output)[0, ..., 0]
+        # What convert was asked to leave out of the graph is done here.
+        values = self.preprocessing.restore(values, self.preprocessing.size)
+        return (1 + np.tanh(values / 2)) / 2 if self.metadata.get("output_values") == "logits" else values
 
 
 def open_runtime(source, threads=None):
@@ -99,12 +107,14 @@ def open_runtime(source, threads=None):
     """
     if isinstance(source, (str, os.PathLike)):
         suffix = pathlib.Path(source).suffix.lower()
-        if suffix == ".tflite":
-            return LiteRTRuntime(source, threads)
-        if suffix != ".keras":
+        if suffix not in (".keras", ".tflite"):
             from sodkeras import weights
 
-            source = weights.load_model(str(source))
+            name = str(source)
+            suffix = pathlib.Path(weights.preset(name)["file"]).suffix
+            source = weights.fetch(name) if suffix == ".tflite" else weights.load_model(name)
+        if suffix == ".tflite":
+            return LiteRTRuntime(source, threads)
     return KerasRuntime(source)
 
 

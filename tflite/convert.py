@@ -4,6 +4,7 @@ The TensorFlow converter keeps memory from one conversion to the next and writes
 a child process gives both back. The child is `sodkeras.tflite.convert_process`.
 """
 
+import csv
 import json
 import os
 import pathlib
@@ -14,19 +15,31 @@ import tempfile
 from sodkeras.errors import SodkerasError, UsageError
 from sodkeras.files import whole_file
 from sodkeras.pictures import find_pictures
-from sodkeras.tflite.numerics import needs_calibration, resolve
+from sodkeras.tflite.ends import DEFAULT, check_parts
+from sodkeras.tflite.numerics import interfaces, needs_calibration, resolve
 
 #: How 8-bit files may compute PReLU.
 PRELU = ("auto", "exact")
 
 
 def convert(
-    model, folder, numerics=("float32",), calibration=None, calibration_limit=100, keep_float=None, prelu="auto"
+    model,
+    folder,
+    numerics=("float32",),
+    calibration=None,
+    calibration_limit=100,
+    keep_float=None,
+    prelu="auto",
+    inside=DEFAULT,
+    interface=None,
+    sensitivity=False,
+    mae_budget=None,
 ):
     """Converts a network for phones: one file per numerics, each with a JSON of its metadata beside it.
 
-    The files are named `NAME-HxW-NUMERICS.tflite`, take one picture of the preprocessing's size, and carry name,
-    licence, preprocessing and calibration in their metadata, so that `Predictor` runs them as they are.
+    The files are named `NAME-HxW-NUMERICS.tflite`, with what else was chosen behind, take one picture of the
+    preprocessing's size, and carry name, licence, preprocessing, calibration, and how well they agreed with Keras, in
+    their metadata, so that `Predictor` runs them as they are.
 
     Args:
         model: a model of this project, the path of a `.keras` file, or the name of a preset.
@@ -39,18 +52,30 @@ def convert(
             `sodkeras.tflite.sensitivity`).
         prelu: how `static_*` computes PReLU: "exact", or "auto" for something cheaper wherever 8 bits cannot tell the
             two apart (see `sodkeras.tflite.prelu`).
+        inside: what of "normalisation", "resize" and "sigmoid" is in the graph, see `sodkeras.tflite.ends`.
+        interface: the type of the input and output of `static_*`: "int8", "uint8", "int16" or "float32"; by default
+            that of the activations. Other numerics have float32.
+        sensitivity: whether to measure what each layer costs in `static_wi8_ai8`, into a `.sensitivity.csv` beside the
+            file, see `sodkeras.tflite.float_budget`.
+        mae_budget: the mean absolute difference from Keras that the `static_wi8_ai8` file may have on calibration
+            pictures; as few further layers as it takes stay in float.
 
     Returns:
         The paths of the files, in the order of `numerics`. A file is whole or absent.
 
     Raises:
-        UsageError: for unknown numerics, or for `static_*` without calibration pictures.
-        SodkerasError: if the model cannot be had or the conversion fails.
+        UsageError: for unknown numerics, parts or types, or for `static_*` without calibration pictures.
+        SodkerasError: if the model cannot be had or the conversion fails, or if a file does not compute what its
+            source does.
     """
     names = resolve(numerics)
     if prelu not in PRELU:
         raise UsageError(f"PReLU is computed as one of {', '.join(PRELU)}. Received: {prelu}")
-    pictures = []
+    inside = check_parts(inside)
+    for name in filter(needs_calibration, names):
+        if interface not in (None, *interfaces(name)):
+            raise UsageError(f"The interface of {name} is one of {', '.join(interfaces(name))}. Received: {interface}")
+    pictures, found = [], []
     if any(map(needs_calibration, names)):
         if not calibration:
             raise SodkerasError(
@@ -75,6 +100,11 @@ def convert(
             "pictures": pictures,
             "keep_float": keep_float,
             "prelu": prelu,
+            "pictures_found": len(found),
+            "inside": inside,
+            "interface": interface,
+            "sensitivity": sensitivity,
+            "mae_budget": mae_budget,
         }
         results = _run(job)
         paths = []
@@ -84,8 +114,20 @@ def convert(
                 temporary.write_bytes(pathlib.Path(result["scratch_file"]).read_bytes())
             with whole_file(path.with_suffix(".json")) as temporary:
                 temporary.write_text(json.dumps(result["metadata"], indent=2, ensure_ascii=False) + "\n", "utf-8")
+            if result["layer_costs"]:
+                with whole_file(path.with_suffix(".sensitivity.csv")) as temporary:
+                    _write_costs(temporary, result)
             paths.append(path)
     return paths
+
+
+def _write_costs(path, result):
+    in_float = result["metadata"]["float_layers"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["layer", "mae_alone", "in_float"])
+        for layer, cost in result["layer_costs"].items():
+            writer.writerow([layer, f"{cost:.3g}", layer in in_float])
 
 
 def _run(job):

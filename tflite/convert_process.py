@@ -4,23 +4,26 @@ Progress is written to the stderr it was started with; what TensorFlow writes th
 folder instead.
 """
 
-import collections
-import fnmatch
 import functools
 import json
 import os
 import pathlib
-import re
 import sys
 import traceback
 
-from sodkeras.errors import SodkerasError
-from sodkeras.tflite.numerics import needs_calibration
+import numpy as np
 
-#: A convolution whose weights' rounding is less than this under its signal stays in float, unless told otherwise.
-#: U²-Net† has one at -6 dB, the cause of nearly all its error, and one at 16; all others are at 30 or more.
-FLOAT_BELOW_DECIBELS = 20
-_PICTURES_FOR_NOISE = 4
+from sodkeras.errors import SodkerasError
+from sodkeras.tflite.ends import unusual, with_ends
+from sodkeras.tflite.metadata import describe, describe_calibration, describe_tensors, with_metadata
+from sodkeras.tflite.numerics import interfaces, needs_calibration
+
+#: Pictures on which a finished file is compared with its source before it is given out.
+_PICTURES_FOR_PARITY = 8
+#: Pictures on which every layer is rounded in turn, and those on which a file has to keep to a budget.
+_PICTURES_FOR_COSTS, _PICTURES_FOR_BUDGET = 2, 20
+#: A float32 file whose maps differ by more in the mean is not given out.
+_WRONG = 1e-4
 
 
 def main():
@@ -31,7 +34,7 @@ def main():
     os.dup2(log, 1)
     os.dup2(log, 2)
     try:
-        answer = {"results": _convert_all(job, progress)}
+        answer = {"results": _Conversion(job, progress).run()}
     except SodkerasError as error:
         answer = {"error": str(error)}
     except Exception as error:  # the parent prints one sentence; the whole story goes to its stderr on request
@@ -42,118 +45,194 @@ def main():
     print(json.dumps(answer), file=answer_to, flush=True)
 
 
-def _convert_all(job, progress):
-    say = functools.partial(print, file=progress, flush=True)
-    say(f"converting {job['source']}: loading")
-    model = _load(job["source"])
-    from sodkeras.tflite.lower import lower
+class _Conversion:
+    """One network on its way into files."""
 
-    name = model.name.removesuffix("_inference")
-    height, width = model.preprocessing.size
-    say(f"converting {name}: tracing at {height}x{width}")
-    flat = lower(model)
-    plain = _export(flat, f"{job['scratch']}/plain")
-    integer = None
-    results = {}
-    # Preparing for integers changes the weights in place, so what it is for comes last.
-    for numerics in sorted(job["numerics"], key=needs_calibration):
-        metadata = _metadata(model, job, numerics)
-        if needs_calibration(numerics):
-            say(f"converting {name}: preparing for 8 bits")
-            integer = integer or _IntegerSource(flat, model.preprocessing, job, progress)
-            say(f"converting {name}: {numerics}, {len(integer.float_layers)} layers stay in float")
-            for layer, decibels in integer.float_layers.items():
-                if decibels is None:
-                    say(f"  {layer}")
-                    continue
-                say(f"  {layer}: its weights' rounding would be {decibels:.0f} dB under its signal")
-            if integer.prelu:
-                say(f"  PReLU as {', '.join(f'{kind}: {count}' for kind, count in integer.prelu.items())}")
-            content = integer.quantize()
-            metadata["float_layers"] = sorted(integer.float_layers)
-            metadata["prelu"] = integer.prelu
-        else:
-            say(f"converting {name}: {numerics}")
-            content = _convert(plain, numerics)
-        path = pathlib.Path(job["scratch"]) / f"{name}-{height}x{width}-{numerics}.tflite"
-        path.write_bytes(_with_metadata(content, metadata))
-        results[numerics] = {"file": path.name, "scratch_file": str(path), "metadata": metadata | _tensors(path)}
-    return [results[numerics] for numerics in job["numerics"]]
+    def __init__(self, job, progress):
+        from sodkeras.tflite.lower import lower
 
+        self._job, self._progress = job, progress
+        self._say = functools.partial(print, file=progress, flush=True)
+        self._say(f"converting {job['source']}: loading")
+        self._model = _load(job["source"])
+        self._name = self._model.name.removesuffix("_inference")
+        height, width = self._model.preprocessing.size
+        self._say(f"converting {self._name}: tracing at {height}x{width}")
+        self._flat, self._preprocessing = with_ends(lower(self._model), self._model.preprocessing, job["inside"])
 
-class _IntegerSource:
-    """A network equalized and calibrated: what integer files are made from."""
+    def run(self):
+        results = []
+        for numerics in self._job["numerics"]:
+            self._say(f"converting {self._name}: {numerics}")
+            make = {"float32": self._float, "float16": self._float, "dynamic_wi8_afp32": self._dynamic}
+            content, details = make.get(numerics, self._integers)(numerics)
+            results.append(self._finish(content, numerics, details))
+        return results
 
-    def __init__(self, flat, preprocessing, job, progress):
+    @functools.cached_property
+    def _plain(self):
+        return export(self._flat, f"{self._job['scratch']}/plain")
+
+    def _float(self, numerics):
+        import tensorflow as tf
+
+        converter = tf.lite.TFLiteConverter.from_saved_model(self._plain)
+        if numerics == "float16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+        return converter.convert(), {}
+
+    def _dynamic(self, numerics):
+        from sodkeras.tflite.integer_source import convert_dynamic
+
+        source, saved_model = self._prepare(prelu=None)
+        return convert_dynamic(saved_model, source.float_layers), {"float_layers": sorted(source.float_layers)}
+
+    @functools.cached_property
+    def _integer_source(self):
+        return self._prepare(self._job["prelu"])
+
+    def _prepare(self, prelu):
+        from sodkeras.tflite.integer_source import IntegerSource
+
+        self._say(f"converting {self._name}: preparing for 8 bits")
+        source = IntegerSource(self._flat, self._batches, prelu, self._job["keep_float"])
+        self._say(f"{len(source.float_layers)} layers stay in float")
+        for layer, decibels in source.float_layers.items():
+            why = "" if decibels is None else f": its weights' rounding would be {decibels:.0f} dB under its signal"
+            self._say(f"  {layer}{why}")
+        if source.prelu:
+            self._say(f"  PReLU as {', '.join(f'{kind}: {count}' for kind, count in source.prelu.items())}")
+        return source, export(source.model, f"{self._job['scratch']}/{'integer' if prelu else 'dynamic'}")
+
+    @functools.cached_property
+    def _calibrated(self):
+        from sodkeras.tflite.integer_source import Calibrated
+
+        _, saved_model = self._integer_source
+        calibration = functools.partial(self._batches, "calibrating")
+        return Calibrated(saved_model, calibration, "normalisation" in self._job["inside"])
+
+    def _integers(self, numerics):
+        from sodkeras.tflite.integer_source import convert_16
+
+        source, saved_model = self._integer_source
+        calibration = describe_calibration(self._job["pictures"], self._job["pictures_found"])
+        details = {"prelu": source.prelu, "calibration": calibration}
+        interface = self._job["interface"] or interfaces(numerics)[0]
+        if numerics == "static_wi8_ai16":
+            return convert_16(saved_model, functools.partial(self._batches, "calibrating"), interface), details
+        in_float = sorted(source.float_layers)
+        if self._job["sensitivity"] or self._job["mae_budget"] is not None:
+            ranking = details["layer_costs"] = self._layer_costs(source.model)
+        if self._job["mae_budget"] is not None:
+            more, details["budget"] = self._meet_budget([name for name in ranking if name not in in_float], in_float)
+            in_float = sorted([*in_float, *more])
+        details["float_layers"] = in_float
+        return self._calibrated.quantize(in_float, interface), details
+
+    def _layer_costs(self, model):
+        from tqdm import tqdm
+
+        from sodkeras.tflite.float_budget import layer_costs
+
+        batch = np.concatenate(list(self._batches(None, _PICTURES_FOR_COSTS)))
+        return layer_costs(
+            model, batch, functools.partial(tqdm, desc="measuring costs", unit="layer", file=self._progress)
+        )
+
+    def _meet_budget(self, ranking, in_float):
+        """The further layers that must stay in float, and a dict that says what was asked for and what it came to."""
+        from sodkeras.tflite.float_budget import fewest_in_float
+
+        budget, pictures = self._job["mae_budget"], self._some_pictures(_PICTURES_FOR_BUDGET)
+        trial = pathlib.Path(self._job["scratch"]) / "trial.tflite"
+
+        def cost(more):
+            content = self._calibrated.quantize([*in_float, *more], "int8")
+            trial.write_bytes(content)
+            metadata = self._describe("static_wi8_ai8") | describe_tensors(content)
+            found = self._compare(trial, metadata, pictures)
+            self._say(f"  {len(more)} more layers in float: MAE {np.mean(found.mae):.4g}, the budget {budget:g}")
+            return float(np.mean(found.mae))
+
+        more, reached = fewest_in_float(ranking, cost, budget)
+        return more, {"asked": budget, "mae": reached, "pictures": len(pictures), "more_in_float": more}
+
+    def _batches(self, purpose, count=None):
+        """Preprocessed calibration pictures, all or a few, with a progress bar; without any, a made-up one."""
         from tqdm import tqdm
 
         from sodkeras.pictures import read_picture
-        from sodkeras.tflite.equalize import equalize
-        from sodkeras.tflite.lower import check_equal, lower_for_integers
-        from sodkeras.tflite.prelu import choose_forms, exact_forms
-        from sodkeras.tflite.sensitivity import correct_biases, rounding_effects, runs_in_float
+        from sodkeras.tflite.lower import probe_picture
 
-        def pictures(purpose, paths):
-            for path in tqdm(paths, desc=purpose, unit="picture", file=progress):
-                yield preprocessing(read_picture(path))
+        if not self._job["pictures"]:
+            yield self._preprocessing(probe_picture())
+        for path in tqdm(
+            self._job["pictures"][:count], desc=purpose, unit="picture", file=self._progress, disable=purpose is None
+        ):
+            yield self._preprocessing(read_picture(path))
 
-        a_few = job["pictures"][:_PICTURES_FOR_NOISE]
-        in_float, forms = flat, exact_forms(flat)
-        if forms and job["prelu"] == "auto":
-            forms = choose_forms(flat, pictures("measuring slopes", a_few))
-        flat = lower_for_integers(flat, forms)
-        if forms == exact_forms(in_float):
-            check_equal(in_float, flat, preprocessing(read_picture(a_few[0])))
-        #: How many PReLUs are computed in which form, by its name.
-        self.prelu = dict(sorted(collections.Counter(form.name for form in forms.values()).items()))
-        equalize(flat, pictures("measuring channels", job["pictures"]))
-        # What rounding does hardly depends on the picture: a few tell.
-        effects = rounding_effects(flat, pictures("measuring layers", a_few))
+    def _finish(self, content, numerics, details):
+        """The file with its metadata, after a comparison with its source."""
+        job = self._job
+        costs = details.pop("layer_costs", None)
+        metadata = self._describe(numerics) | details | describe_tensors(content)
+        height, width = self._preprocessing.size
+        variant = "-".join([numerics, *unusual(job["inside"]), *_unusual_interface(numerics, job["interface"])])
+        path = pathlib.Path(job["scratch"]) / f"{self._name}-{height}x{width}-{variant}.tflite"
+        path.write_bytes(content)
+        metadata["parity"] = self._parity(path, metadata)
+        path.write_bytes(with_metadata(content, metadata))
+        return {"file": path.name, "scratch_file": str(path), "metadata": metadata, "layer_costs": costs}
 
-        def stays(layer):
-            if job["keep_float"] is not None:
-                return any(fnmatch.fnmatchcase(layer.name, pattern) for pattern in job["keep_float"])
-            return runs_in_float(layer) or (
-                layer.name in effects and effects[layer.name].decibels < FLOAT_BELOW_DECIBELS
-            )
+    def _describe(self, numerics):
+        job = self._job
+        return describe(self._model, job["source"], numerics, self._preprocessing, job["inside"])
 
-        #: The layers that stay in float, and how far under their signal their weights' rounding would be, if known.
-        self.float_layers = {
-            layer.name: effects[layer.name].decibels if layer.name in effects else None
-            for layer in flat.layers
-            if stays(layer)
-        }
-        correct_biases(flat, {layer: effects[layer] for layer in effects.keys() - self.float_layers.keys()})
-        self._calibrated = self._calibrate(flat, pictures, job)
+    def _some_pictures(self, count):
+        """Up to `count` of the calibration pictures, evenly spread, as `(name, RGB)`."""
+        from sodkeras.pictures import read_picture
 
-    def _calibrate(self, flat, pictures, job):
-        """A float `.tflite` whose tensors carry the ranges they take on the pictures."""
-        import tensorflow as tf
+        paths = self._job["pictures"]
+        paths = paths[:: -(-len(paths) // count) or 1]
+        return [(pathlib.Path(path).name, read_picture(path)) for path in paths]
 
-        converter = tf.lite.TFLiteConverter.from_saved_model(_export(flat, f"{job['scratch']}/equalized"))
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: ([batch] for batch in pictures("calibrating", job["pictures"]))
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        # What the converter's own debugger does to try one quantization after another.
-        converter._experimental_calibrate_only = True
-        return converter.convert()
+    def _compare(self, path, metadata, pictures):
+        from sodkeras.runtimes import LiteRTRuntime
+        from sodkeras.tflite.verify import compare
 
-    def quantize(self):
-        import tensorflow as tf
-        from ai_edge_litert.interpreter import Interpreter
-        from tensorflow.lite.python.convert import mlir_quantize
+        return compare(self._keras, LiteRTRuntime(path, metadata=metadata), pictures)
 
-        interpreter = Interpreter(model_content=self._calibrated)
-        in_float = set()
-        for node in interpreter._get_ops_details():
-            # A fused operator's tensor names all that went into it: "net/conv_1/Squeeze;net/relu_1/Relu;…".
-            tensor = interpreter._get_tensor_details(int(node["outputs"][0]), 0)["name"]
-            layers = {re.sub(r"_\d+$", "", part) for name in tensor.split(";") for part in name.split("/")}
-            if node["op_name"] != "DELEGATE" and layers & self.float_layers.keys():
-                in_float.add(tensor)
-        return mlir_quantize(
-            self._calibrated, denylisted_nodes=in_float, input_data_type=tf.int8, output_data_type=tf.int8
-        )
+    def _parity(self, path, metadata):
+        """How the file's maps compare with the Keras model's, on calibration pictures or on a made-up one.
+
+        Raises:
+            SodkerasError: if the file gives no numbers or one map whatever the picture; if a float32 file differs by
+                more than rounding.
+        """
+        from sodkeras.tflite.lower import probe_picture
+        from sodkeras.tflite.verify import TOLERANCES, Tolerance
+
+        pictures = self._some_pictures(_PICTURES_FOR_PARITY)
+        found = self._compare(path, metadata, pictures or [("a made-up picture", probe_picture())])
+        summary = {name: float(f"{value:.4g}") for name, value in found.summary().items()}
+        self._say("  against Keras: " + ", ".join(f"{name} {value:g}" for name, value in summary.items()))
+        tolerance = TOLERANCES[metadata["numerics"]]
+        wrong = found.violations(Tolerance(worst_mae=_WRONG))
+        if wrong and metadata["numerics"] == "float32":
+            raise SodkerasError(f"The float file does not compute what Keras does. Received: {'; '.join(wrong)}")
+        return {"pictures": len(pictures), "problems": found.violations(tolerance)} | summary
+
+    @functools.cached_property
+    def _keras(self):
+        from sodkeras.runtimes import KerasRuntime
+
+        return KerasRuntime(self._model)
+
+
+def _unusual_interface(numerics, interface):
+    return [interface] if interface not in (None, interfaces(numerics)[0]) and needs_calibration(numerics) else []
 
 
 def _load(source):
@@ -166,7 +245,7 @@ def _load(source):
     return weights.load_model(source).inference_model()
 
 
-def _export(model, path):
+def export(model, path):
     """Writes a flat model as a SavedModel with a static batch of one, and returns its path.
 
     A dynamic batch would leave space-to-batch operators around dilated convolutions, and converting the bare function
@@ -181,79 +260,6 @@ def _export(model, path):
     archive.add_endpoint("serve", lambda picture: model(picture, training=False), input_signature=[signature])
     archive.write_out(path, verbose=False)
     return path
-
-
-def _convert(saved_model, numerics):
-    import tensorflow as tf
-
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
-    if numerics != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if numerics == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    return converter.convert()
-
-
-def _metadata(model, job, numerics):
-    import keras
-    import tensorflow as tf
-
-    import sodkeras
-
-    return {
-        "name": model.name.removesuffix("_inference"),
-        "numerics": numerics,
-        "preprocessing": model.preprocessing.to_dict(),
-        "output": "saliency map in [0, 1]",
-        "licence": _licence(job["source"]),
-        "calibration_pictures": len(job["pictures"]) if needs_calibration(numerics) else 0,
-        "versions": {
-            "sodkeras": sodkeras.__version__,
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-        },
-    }
-
-
-def _licence(source):
-    from sodkeras import weights
-
-    return weights.preset(source)["licence"] if source in weights.preset_names() else None
-
-
-def _with_metadata(content, metadata):
-    """The `.tflite` bytes with this project's JSON as an entry of the model's metadata."""
-    from tensorflow.lite.python import schema_py_generated as schema
-    from tensorflow.lite.tools import flatbuffer_utils
-
-    from sodkeras.runtimes import METADATA_NAME
-
-    model = flatbuffer_utils.convert_bytearray_to_object(content)
-    buffer = schema.BufferT()
-    buffer.data = list(json.dumps(metadata, ensure_ascii=False).encode())
-    entry = schema.MetadataT()
-    entry.name = METADATA_NAME
-    entry.buffer = len(model.buffers)
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or []), entry]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-
-
-def _tensors(path):
-    """Shape, type and quantization of input and output, which a browser's runtime does not tell."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(str(path))
-    described = {}
-    for kind, details in (("input", interpreter.get_input_details()), ("output", interpreter.get_output_details())):
-        scale, zero_point = details[0]["quantization"]
-        described[f"{kind}_tensor"] = {
-            "shape": [int(size) for size in details[0]["shape"]],
-            "type": details[0]["dtype"].__name__,
-            "scale": float(scale),
-            "zero_point": int(zero_point),
-        }
-    return described
 
 
 if __name__ == "__main__":

@@ -8,9 +8,15 @@ NUMERICS = {
     "float16": "weights stored in 16-bit float, computed in 32-bit",
     "dynamic_wi8_afp32": "weights in 8-bit integer, activations in float",
     "static_wi8_ai8": "8-bit integer, input and output too, calibrated; float where weights do not fit",
+    "static_wi8_ai16": "weights in 8-bit, activations in 16-bit integer, calibrated; no delegate takes it: slow",
 }
 #: What people say for short.
-ALIASES = {"float": "float32", "dynamic": "dynamic_wi8_afp32", "int8": "static_wi8_ai8"}
+ALIASES = {
+    "float": "float32",
+    "dynamic": "dynamic_wi8_afp32",
+    "int8": "static_wi8_ai8",
+    "int16": "static_wi8_ai16",
+}
 
 
 def resolve(names):
@@ -31,3 +37,15 @@ def resolve(names):
 def needs_calibration(name):
     """Whether pictures are needed to find the activations' ranges."""
     return name.startswith("static_")
+
+
+def is_delegated(name):
+    """Whether the CPU's delegate (XNNPACK) has the operators that a file of these numerics is made of."""
+    return name != "static_wi8_ai16"
+
+
+def interfaces(name):
+    """The types that the input and output of a file may have, its own first."""
+    return {"static_wi8_ai8": ("int8", "uint8", "float32"), "static_wi8_ai16": ("int16", "float32")}.get(
+        name, ("float32",)
+    )

@@ -48,6 +48,8 @@ def count_uses(model):
 
 def tap(model, tensors):
     """A function from a batch to the values that inner tensors of a functional graph take, as a list of arrays."""
+    if not tensors:
+        return lambda batch: []
     taps = keras.Model(model.input, list(tensors))
     # Compiled, a network of hundreds of small layers runs many times faster than layer by layer; with XLA it would
     # compile for a minute.

@@ -46,7 +46,7 @@ def rounding_effects(model, batches):
     ]
     values_of = tap(model, [tensor for _, before, after in found for tensor in (before, after)])
     signal, noise, mean = np.zeros(len(found)), np.zeros(len(found)), [0.0] * len(found)
-    errors = [_rounding_error(layer) for layer, _, _ in found]
+    errors = [rounding_error(layer) for layer, _, _ in found]
     count = 0
     for batch in batches:
         count += 1
@@ -81,8 +81,8 @@ def correct_biases(model, effects):
             layer.bias.assign(layer.bias - effects[layer.name].mean)
 
 
-def _rounding_error(layer):
-    """What LiteRT's rounding changes: symmetric, 127 steps to the largest weight of each output channel."""
+def rounding_error(layer):
+    """What LiteRT's rounding adds to a kernel: symmetric, 127 steps to the largest weight of each output channel."""
     kernel = ops.convert_to_numpy(layer.kernel)
     # A depthwise kernel is [h, w, channels, 1].
     taps = (0, 1) if isinstance(layer, keras.layers.DepthwiseConv2D) else (0, 1, 2)
@@ -91,9 +91,12 @@ def _rounding_error(layer):
 
 
 def runs_in_float(layer):
-    """Whether a layer is made of products of matrices, which XNNPACK has in float only.
+    """Whether a layer is made of what XNNPACK has in float only; in 8 bits it would split the graph and take longer.
 
-    In 8 bits they would run outside it, split the graph and take longer: DNL's modules, whose softmax suffers as well,
-    and CII's resizing with aligned corners.
+    These are products of matrices (DNL's modules, whose softmax suffers as well, and CII's resizing with aligned
+    corners), the reciprocal root of a group norm, whose variances do not suit 8 bits either, and average pooling where
+    `average_pool` found no convolution for it.
     """
-    return isinstance(layer, DepthwiseNonLocal) or (isinstance(layer, ResizeLike) and layer.align_corners)
+    if isinstance(layer, ResizeLike):
+        return layer.align_corners
+    return isinstance(layer, (DepthwiseNonLocal, keras.layers.GroupNormalization, keras.layers.AveragePooling2D))

@@ -8,14 +8,24 @@ its preprocessing inside, and a .json beside it that says the same for apps.
 numerics:
   float32             weights and activations in 32-bit float (also: float)
   float16             weights stored in 16-bit float: half the size
-  dynamic_wi8_afp32   weights in 8-bit integer, activations in float (also: dynamic)
+  dynamic_wi8_afp32   weights in 8-bit integer, activations in float (also: dynamic); channels are brought to like
+                      ranges on the pictures of --calibrate, or on a made-up one, and layers may stay in float
   static_wi8_ai8      8-bit integer, input and output too; needs --calibrate (also: int8). Channels are brought to like
                       ranges first, and layers whose weights do not fit into 8 bits stay in float: it says which.
                       PReLU becomes ReLU or leaky ReLU where 8 bits cannot tell, else two convolutions and a sum
+  static_wi8_ai16     16-bit activations (also: int16): nearer to float, but no delegate takes it, so that it is slow
+
+inside the graph, by --inside:
+  normalisation       an app passes the resized picture's bytes, RGB, as they are; U²-Net's, stretched to a largest
+                      value of 255. By default the app normalises
+  resize              the map has the network's input size; else it has that of the network's last layer
+  sigmoid             the map is in [0, 1]; else it holds logits
+What is outside, `sodkeras predict` does itself, and the JSON beside the file says it to apps.
 
 examples:
   sodkeras convert u2netp
   sodkeras convert u2netp --numerics=float32,int8 --calibrate=photos/ --out=phone
+  sodkeras convert u2netp --numerics=int8 --calibrate=photos/ --inside=normalisation,resize,sigmoid --interface=uint8
   sodkeras verify phone/u2netp-320x320-static_wi8_ai8.tflite --source=u2netp --pictures=photos/
 """
 
@@ -46,6 +56,28 @@ def define_flags(flag_values):
         "How static_wi8_ai8 computes PReLU: exactly, or as ReLU or leaky ReLU where 8 bits cannot tell (faster).",
         flag_values=flag_values,
     )
+    flags.DEFINE_bool(
+        "sensitivity",
+        False,
+        "Write what each layer costs in static_wi8_ai8, a .sensitivity.csv beside the file.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_float(
+        "mae_budget",
+        None,
+        "How much static_wi8_ai8 may differ from Keras on calibration pictures: mean absolute difference of the maps. "
+        "As few further layers as it takes stay in float.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_list("inside", ["resize", "sigmoid"], "What is inside the graph; see above.", flag_values=flag_values)
+    flags.DEFINE_enum(
+        "interface",
+        None,
+        ["int8", "uint8", "int16", "float32"],
+        "The type of input and output of static_*; default that of the activations.",
+        flag_values=flag_values,
+    )
     flags.DEFINE_string("out", ".", "The folder to write to.", flag_values=flag_values)
 
 
@@ -64,6 +96,10 @@ def run(flag_values, arguments):
         flag_values.calibration_limit,
         [] if flag_values.keep_float == ["none"] else flag_values.keep_float,
         flag_values.prelu,
+        flag_values.inside,
+        flag_values.interface,
+        flag_values.sensitivity,
+        flag_values.mae_budget,
     )
     for path in paths:
         print(f"{path}  {path.stat().st_size / 1e6:.2f} MB")

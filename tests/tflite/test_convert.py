@@ -2,17 +2,22 @@
 
 import json
 
+import cv2
+import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from helpers import photo, tiny_model, write_photo
-from sodkeras import Predictor, SodkerasError
+from sodkeras import Predictor, Preprocessing, SodkerasError
 from sodkeras.errors import UsageError
+from sodkeras.layers import ResizeLike
+from sodkeras.models import InferenceModel
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
 from sodkeras.tflite.benchmark import COLUMNS, benchmark_file
+from sodkeras.tflite.census import take_census
 from sodkeras.tflite.convert import convert
-from sodkeras.tflite.numerics import ALIASES, NUMERICS, resolve
+from sodkeras.tflite.numerics import ALIASES, NUMERICS, interfaces, resolve
 from sodkeras.tflite.verify import TOLERANCES, compare
 
 
@@ -47,19 +52,26 @@ def test_every_numerics_agrees_with_keras(model, converted, numerics):
     found = compare(KerasRuntime(model), runtime, [(seed, photo(seed=seed)) for seed in range(4)])
     assert found.violations(TOLERANCES[numerics]) == [], found.summary()
     kinds = {details["dtype"] for details in runtime.interpreter.get_input_details()}
-    assert kinds == {np.int8 if numerics == "static_wi8_ai8" else np.float32}
+    assert kinds == {np.dtype(interfaces(numerics)[0]).type}
+    parity = runtime.metadata["parity"]
+    assert parity["problems"] == [] and parity["largest"] == pytest.approx(found.summary()["largest"], rel=1e-3)
 
 
 @pytest.mark.parametrize("numerics", NUMERICS)
 def test_metadata_is_in_the_file_and_beside_it(model, converted, numerics):
     path = converted[numerics]
     inside, beside = LiteRTRuntime(path).metadata, json.loads(path.with_suffix(".json").read_text())
-    assert inside == {name: beside[name] for name in inside}
-    assert inside["name"] == "tiny" and inside["numerics"] == numerics
-    assert inside["preprocessing"] == model.preprocessing.to_dict()
-    assert inside["calibration_pictures"] == (4 if numerics == "static_wi8_ai8" else 0)
+    assert inside == beside
+    assert inside["name"] == "tiny" and inside["preset"] is None and inside["numerics"] == numerics
+    assert inside["preprocessing"] == model.preprocessing.to_dict() and inside["normalisation_inside"] is None
+    assert set(inside["versions"]) == {"sodkeras", "tensorflow", "keras", "ai_edge_litert"}
+    if numerics.startswith("static"):
+        assert inside["calibration"]["pictures"] == inside["calibration"]["of"] == 4
+        assert len(inside["calibration"]["folders"]) == 1 and "/" not in inside["calibration"]["folders"][0]
+    else:
+        assert inside["calibration"] is None
     assert beside["input_tensor"]["shape"] == [1, 32, 48, 3]
-    assert (beside["input_tensor"]["scale"] > 0) == (numerics == "static_wi8_ai8")
+    assert (beside["input_tensor"]["scale"] > 0) == numerics.startswith("static")
 
 
 def test_the_numerics_are_those_of_the_tensors_in_the_file(converted):
@@ -71,6 +83,7 @@ def test_the_numerics_are_those_of_the_tensors_in_the_file(converted):
         kinds[numerics] = {details["dtype"] for details in interpreter.get_tensor_details()}
     assert np.float16 in kinds["float16"] and np.float16 not in kinds["float32"]
     assert np.int8 in kinds["static_wi8_ai8"] and np.float32 not in kinds["static_wi8_ai8"]
+    assert np.int16 in kinds["static_wi8_ai16"] and np.float32 not in kinds["static_wi8_ai16"]
 
 
 def test_a_benchmark_row_has_every_column(converted):
@@ -89,6 +102,73 @@ def test_aliases_resolve_once_and_in_order():
     for names in ([], ["int7"]):
         with pytest.raises(UsageError, match=r"Received: (none|int7)"):
             resolve(names)
+
+
+@pytest.fixture(scope="module")
+def resizing():
+    """A network that ends in a resize, as U2Net does not."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((32, 48, 3))
+    x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(inputs)
+    x = keras.layers.Conv2D(1, 3, padding="same")(x)
+    saliency = keras.layers.Activation("sigmoid")(ResizeLike()(x, inputs))
+    return InferenceModel(inputs, saliency, preprocessing=Preprocessing((32, 48)), name="resizing")
+
+
+def test_what_is_inside_the_graph_is_a_choice_and_the_maps_stay(resizing, photos, tmp_path):
+    everything = ("normalisation", "resize", "sigmoid")
+    made = [
+        *convert(resizing, tmp_path, ["float32", "int8"], photos, inside=everything, interface="uint8"),
+        *convert(resizing, tmp_path, ["float32", "int8"], photos, inside=()),
+    ]
+    assert [path.stem.split("-", 2)[2] for path in made] == [
+        "float32-rgb",
+        "static_wi8_ai8-rgb-uint8",
+        "float32-unresized-logits",
+        "static_wi8_ai8-unresized-logits",
+    ]
+    source, picture = KerasRuntime(resizing), photo()
+    for path in made:
+        runtime = LiteRTRuntime(path)
+        found = compare(source, runtime, [(seed, photo(seed=seed)) for seed in range(3)])
+        assert found.violations(TOLERANCES[runtime.numerics]) == [], found.summary()
+        assert found.summary()["worst_mae"] < (1e-6 if runtime.numerics == "float32" else 0.005)
+        assert take_census(runtime.interpreter).problems() == []
+        assert Predictor(str(path))(picture).shape == picture.shape[:2]
+    # What an app has to do: nothing but resize the picture, and everything.
+    network_input = LiteRTRuntime(made[1]).interpreter.get_input_details()[0]
+    assert network_input["dtype"] == np.uint8 and network_input["quantization"] == (1.0, 0)
+    small = cv2.resize(picture, (48, 32))
+    np.testing.assert_array_equal(LiteRTRuntime(made[0]).preprocessing(picture)[0], small.astype("float32"))
+    outside = LiteRTRuntime(made[2])
+    assert outside.metadata["output_tensor"]["shape"] == [1, 16, 24, 1]
+    assert outside.metadata["output_values"] == "logits"
+
+
+def test_choices_that_cannot_be_are_refused(resizing, model, photos, tmp_path):
+    for arguments, received in (
+        ({"inside": ["sofa"]}, "sofa"),
+        ({"numerics": ["int8"], "interface": "int16"}, "int16"),
+        ({"numerics": ["int16"], "interface": "uint8"}, "uint8"),
+    ):
+        with pytest.raises(UsageError, match=f"Received: {received}"):
+            convert(resizing, tmp_path, calibration=photos, **arguments)
+    with pytest.raises(SodkerasError, match="does not end in a bilinear resize"):
+        convert(model, tmp_path, inside=["sigmoid"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_layers_that_only_float_has_are_float_and_leave_one_partition(photos, tmp_path):
+    inputs = keras.Input((33, 48, 3))
+    x = keras.layers.Conv2D(8, 3, padding="same")(inputs)
+    x = keras.layers.ReLU()(keras.layers.GroupNormalization(4, name="norm")(x))
+    x = keras.layers.AveragePooling2D(2, padding="same", name="pool")(x)  # its windows reach over the edge
+    x = ResizeLike()(keras.layers.Conv2D(1, 3, padding="same")(x), inputs)
+    saliency = keras.layers.Activation("sigmoid")(x)
+    model = InferenceModel(inputs, saliency, preprocessing=Preprocessing((33, 48)), name="mixed")
+    runtime = LiteRTRuntime(convert(model, tmp_path, ["int8"], photos)[0])
+    assert runtime.metadata["float_layers"] == ["norm", "pool"]
+    assert take_census(runtime.interpreter).problems() == []
 
 
 def test_integer_activations_without_pictures_are_refused_before_any_work(model, tmp_path):
