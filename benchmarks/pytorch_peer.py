@@ -75,8 +75,10 @@ def _layer(layer):
         bias = tensor(layer.bias) if layer.use_bias else None
         dilation = layer.dilation_rate
         padding = [rate * (kernel - 1) // 2 for rate, kernel in zip(dilation, layer.kernel_size, strict=True)]
-        if layer.padding != "same" and any(padding):
-            raise SodkerasError(f"benchmarks/pytorch_peer.py pads every convolution. Received: {layer.name}")
+        if config["activation"] != "linear" or (layer.padding != "same" and any(padding)):
+            raise SodkerasError(
+                f"benchmarks/pytorch_peer.py takes convolutions that pad and have no activation. Received: {layer.name}"
+            )
         groups = weights.shape[0] if depthwise else config["groups"]
         return lambda x: functional.conv2d(x, weights, bias, padding=padding, dilation=dilation, groups=groups)
     if kind == "BatchNormalization":
