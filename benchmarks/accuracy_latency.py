@@ -104,13 +104,13 @@ def draw(rows, path):
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     markers = {"float32": "o", "float16": "D", "dynamic_wi8_afp32": "^", "static_wi8_ai8": "s"}
     networks = list(dict.fromkeys(row["network"] for row in rows))
     figure, panels = pyplot.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
     for panel, (column, label) in zip(
-        panels, {"processor_median_ms": "ms of one thread", "megabytes": "MB"}.items(), strict=True
+        panels, {"processor_median_ms": "ms of the processor, one thread", "megabytes": "MB"}.items(), strict=True
     ):
         for color, network in enumerate(networks):
             mine = sorted(
@@ -122,15 +122,16 @@ def draw(rows, path):
         panel.set_xscale("log")
         panel.set_xlabel(label)
         panel.grid(alpha=0.3, which="both")
+        panel.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         panel.xaxis.set_major_formatter("{x:g}")
-        panel.xaxis.set_minor_formatter("{x:g}")
+        panel.xaxis.set_minor_formatter("")
     panels[0].set_ylabel("maxF, PASCAL-S (195 pictures)")
     handles = [pyplot.Line2D([], [], color=f"C{color}", label=network) for color, network in enumerate(networks)]
     for numerics in dict.fromkeys(row["numerics"] for row in rows):
         marker = markers.get(numerics, "x")
         handles.append(pyplot.Line2D([], [], color="grey", marker=marker, linestyle="", label=numerics))
     panels[1].legend(handles=handles, fontsize=8)
-    figure.suptitle(f"{rows[0]['cpu']}, one thread, one run", fontsize=9)
+    figure.suptitle(f"{rows[0]['cpu']}, all in one run", fontsize=9)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 
