@@ -16,6 +16,7 @@ VERBS = (
     "predict",
     "weights",
     "convert",
+    "quantize-train",
     "verify",
     "benchmark",
     "evaluate",
@@ -54,7 +55,7 @@ def main(argv=None):
 
 def _run(argv):
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(_INTRODUCTION.format(verbs="\n".join(f"  {verb:<12} {_summary(verb)}" for verb in VERBS)), flush=True)
+        print(_INTRODUCTION.format(verbs="\n".join(f"  {verb:<14} {_summary(verb)}" for verb in VERBS)), flush=True)
         return 0
     if argv[0] == "--version":
         print(f"sodkeras {sodkeras.__version__}")

@@ -1,0 +1,28 @@
+"""`sodkeras quantize-train`: wrong use is one sentence. What it does is tested in tests/tflite."""
+
+import pytest
+
+from sodkeras.commands.main import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--data=pictures", "--out=out"], "name one model"),
+        (["u2netp"], "name --data and --out"),
+        (["u2netp", "--data=pictures", "--out=out", "--steps=0"], "--steps"),
+        (["u2netp", "--data=pictures", "--out=out", "--learning_rate=0"], "learning_rate is positive"),
+    ],
+)
+def test_wrong_use_is_said_in_one_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["quantize-train", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_that_is_not_there_leaves_nothing(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["quantize-train", "u2netp", f"--data={tmp_path / 'nothing'}", f"--out={out}"]) == 1
+    assert "nothing" in capsys.readouterr().err and not out.exists()

@@ -1,0 +1,156 @@
+"""Quantization-aware training: a network learns with the rounding that its 8-bit file will have.
+
+In a process of its own, `sodkeras.tflite.quantization_aware_process`: tensorflow-model-optimization makes the whole
+process use another Keras.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from sodkeras.errors import SodkerasError, UsageError
+from sodkeras.files import whole_file
+from sodkeras.pictures import find_pictures
+
+#: What a network is to give: what the masks show, or what it gave in float.
+TARGETS = ("masks", "own")
+_PRELU = ("auto", "exact")
+
+
+def quantize_train(
+    model,
+    data,
+    folder,
+    targets="masks",
+    steps=400,
+    batch=4,
+    learning_rate=1e-4,
+    save_every=50,
+    calibration_limit=100,
+    keep_float=None,
+    prelu="auto",
+    seed=0,
+):
+    """Trains a network for 8 bits, and converts it.
+
+    The network is lowered and calibrated as `sodkeras.tflite.convert` does it, which also says what stays in float; its
+    plain layers are rebuilt in tf_keras, where tensorflow-model-optimization rounds kernels and activations in every
+    step; what has been trained is converted with the ranges that it takes on the pictures. Source: Jacob et al.,
+    "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018.
+
+    A call that was interrupted goes on where it was, when repeated with the same arguments.
+
+    Args:
+        model: a trained model of this project, the path of a `.keras` file, or the name of a preset.
+        data: with masks, data sets as `sodkeras.data.find_pairs` takes them; for "own", pictures: a folder, files or
+            globs. The first of them calibrate, too.
+        folder: gets NAME-HxW-static_wi8_ai8.tflite with its JSON, NAME-quantization_aware.keras (the trained weights in
+            float, in the form for 8 bits), training/log.csv, and in training/ what is needed to go on.
+        targets: "masks", or "own" for the network's own float maps, which need no masks: the 8-bit network then learns
+            to be the float one.
+        steps: batches to train on.
+        batch: pictures in each.
+        learning_rate: of Adam, where it starts; it falls to 0 along a cosine.
+        save_every: steps between checkpoints.
+        calibration_limit, keep_float, prelu: as for `sodkeras.tflite.convert.convert`.
+        seed: of the pictures' order and flips.
+
+    Returns:
+        (path of the `.tflite` file, path of the `.keras` file).
+
+    Raises:
+        UsageError: for arguments that cannot work.
+        SodkerasError: if the folder is of another call, and for all that a user can mend.
+    """
+    if targets not in TARGETS or prelu not in _PRELU:
+        raise UsageError(
+            f"targets is one of {', '.join(TARGETS)}, prelu of {', '.join(_PRELU)}. Received: {targets}, {prelu}"
+        )
+    for name, value in {
+        "steps": steps,
+        "batch": batch,
+        "save_every": save_every,
+        "learning_rate": learning_rate,
+    }.items():
+        if not value > 0:
+            raise UsageError(f"{name} is positive. Received: {value}")
+    sources = [os.fspath(data)] if isinstance(data, (str, os.PathLike)) else [os.fspath(source) for source in data]
+    folder = pathlib.Path(folder)
+    settings = {
+        "sources": sources,
+        "targets": targets,
+        "steps": steps,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "save_every": save_every,
+        "calibration_limit": calibration_limit,
+        "keep_float": keep_float,
+        "prelu": prelu,
+        "seed": seed,
+    }
+    job = settings | {"pairs": _pairs(sources) if targets == "masks" else [], "folder": str(folder)}
+    job["pictures"] = [pair["picture"] for pair in job["pairs"]] or [str(path) for path in find_pictures(sources)]
+    if len(job["pictures"]) < batch:
+        raise SodkerasError(f"There are fewer pictures than a batch holds. Received: {len(job['pictures'])} of {batch}")
+    with tempfile.TemporaryDirectory(prefix="sodkeras-") as scratch:
+        if isinstance(model, (str, os.PathLike)):
+            job["source"] = settings["model"] = str(model)
+        else:
+            job["source"], settings["model"] = f"{scratch}/model.keras", model.name
+            model.inference_model().save(job["source"])
+        _open(folder / "training", settings)
+        answer = _run(job | {"scratch": scratch})
+    return pathlib.Path(answer["tflite"]), pathlib.Path(answer["keras"])
+
+
+def _pairs(sources):
+    from sodkeras.data import find_pairs
+
+    return [
+        {"picture": str(pair.picture), "mask": str(pair.mask), "set": pair.set, "weight": pair.weight}
+        for pair in find_pairs(sources)
+    ]
+
+
+def _open(folder, settings):
+    """Writes down what was asked for, or checks that it is what was asked for before."""
+    path = folder / "settings.json"
+    if path.exists():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            before = {}
+        changed = sorted(key for key in settings | before if settings.get(key) != before.get(key))
+        if changed:
+            raise SodkerasError(
+                f"The folder has a training with other settings ({', '.join(changed)}): repeat them to go on, or name "
+                f"a new folder. Received: {folder.parent}"
+            )
+        return
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def _run(job):
+    """Runs the child: its progress goes straight to the terminal, its last line of output is the result."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sodkeras.tflite.quantization_aware_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"},
+    )
+    output, _ = child.communicate(json.dumps(job))
+    try:
+        answer = json.loads(output.strip().split("\n")[-1])
+    except json.JSONDecodeError:
+        raise SodkerasError(
+            "The training stopped without a word, as when memory runs out; the same call goes on from the last "
+            f"checkpoint. Received: exit code {child.returncode}"
+        ) from None
+    if "error" in answer:
+        raise SodkerasError(answer["error"])
+    return answer
