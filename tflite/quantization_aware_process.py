@@ -141,7 +141,7 @@ class _Training:
                     self._say(f"{self._name}: with rounding, before training, the maps' mean error is {error:.4f}")
                 for number in range(done // job["save_every"], rounds):
                     count = min(job["save_every"], job["steps"] - done)
-                    batches = data.dataset(done).map(_spread_weights)
+                    batches = data.dataset(done).map(tf.autograph.experimental.do_not_convert(_spread_weights))
                     history = student.fit(
                         batches,
                         validation_data=held_out,
