@@ -48,7 +48,9 @@ def main(arguments):
         is_random = name in networks and name not in preset_names()
         model = random_network(*networks[name], name) if is_random else name
         for path in convert(model, folder, ["float32", "static_wi8_ai8"], [str(path) for path in PHOTOS]):
-            print(path, flush=True)
+            # A model is named by its class where it was imported; the table needs the file's name.
+            named = path.with_name(f"{pathlib.Path(name).stem}-{path.name.partition('-')[2]}")
+            print(path.rename(named), flush=True)
 
 
 if __name__ == "__main__":
