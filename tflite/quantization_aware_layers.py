@@ -30,7 +30,7 @@ _SAME_SCALE = (
 _TAKE_OVER = (keras.layers.ReLU, keras.layers.Concatenate)
 
 
-@tf.autograph.experimental.do_not_convert  # nothing here needs it, and it takes most of the time
+@tf.autograph.experimental.do_not_convert  # nothing here needs it, and it takes long
 def quantize_aware(model, float_layers, ranges):
     """A tf_keras network that computes as its 8-bit file will, differentiably.
 
@@ -68,7 +68,7 @@ def quantize_aware(model, float_layers, ranges):
 def _known_phase():
     """Builds networks for inference; a later call still says what it is for.
 
-    With the phase unknown tfmot makes a condition with two graphs of every tensor that is rounded, which takes minutes.
+    With the phase unknown tfmot makes a condition with two graphs of every tensor that is rounded, which takes long.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tf_keras calls the scope deprecated, and has nothing else for this
