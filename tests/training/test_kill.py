@@ -1,5 +1,7 @@
 """A real process, killed at random moments of its training, ends where one ends that was left alone."""
 
+import json
+import os
 import pathlib
 import random
 import re
@@ -8,7 +10,10 @@ import sys
 import time
 
 import keras
+import numpy as np
 import pytest
+
+from helpers import free_ports
 
 RECIPE = """
 PLAN = {
@@ -34,12 +39,37 @@ SETTINGS = {
 }
 """
 
+#: The network of conftest.py, for a step of two workers takes its time with every batch norm.
+RECIPE_OF_TWO = f"""
+import sys
 
-def start(folder, data_folder, out):
-    (folder / "recipe.py").write_text(RECIPE)
+sys.path.insert(0, {str(pathlib.Path(__file__).resolve().parent)!r})
+from conftest import Tiny
+from sodkeras.models import MODELS
+
+MODELS["Tiny"] = Tiny
+SETTINGS = {{
+    "network": "Tiny",
+    "size": (24, 24),
+    "batch": 4,
+    "epochs": 20,
+    "steps_per_epoch": 4,
+    "learning_rate": 0.02,
+    "weight_decay": 1e-3,
+    "ema_momentum": 0.8,
+    "validation_share": 0.2,
+    "save_every": 3,
+    "samples": 1,
+}}
+"""
+
+
+def start(folder, data_folder, out, *flags, log=None, recipe=RECIPE, **environment):
+    (folder / "recipe.py").write_text(recipe)
     command = [sys.executable, "-m", "sodkeras.commands.main", "train", f"--recipe={folder / 'recipe.py'}"]
-    log = (folder / f"{out}.txt").open("ab")
-    return subprocess.Popen([*command, f"--data={data_folder}", f"--out={folder / out}"], stdout=log, stderr=log)
+    command += [f"--data={data_folder}", f"--out={folder / out}", *flags]
+    file = (folder / (log or f"{out}.txt")).open("ab")
+    return subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | environment)
 
 
 def last_step(folder):
@@ -78,3 +108,38 @@ def test_a_run_that_is_killed_ten_times_ends_with_the_same_bits(data_folder, tmp
     strip = re.compile(r"^(\d+,\d+),[\d.]+,", re.MULTILINE)  # the seconds
     logs = [strip.sub(r"\1,", pathlib.Path(tmp_path / out / "log.csv").read_text()) for out in ("cut", "whole")]
     assert logs[0] == logs[1]
+
+
+def start_two(folder, data_folder, out):
+    """Two workers on this machine."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    for index in range(2):
+        cluster = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
+        log = f"{out}{index}.txt"
+        yield start(
+            folder, data_folder, out, "--strategy=multiworker", log=log, recipe=RECIPE_OF_TWO, TF_CONFIG=cluster
+        )
+
+
+@pytest.mark.slow
+def test_a_run_of_two_workers_of_which_one_is_killed_goes_on_to_the_same_weights(data_folder, tmp_path):
+    def said(out, index):
+        return (tmp_path / f"{out}{index}.txt").read_text()
+
+    for index, worker in enumerate(list(start_two(tmp_path, data_folder, "whole"))):
+        assert worker.wait(600) == 0, said("whole", index)
+    workers = list(start_two(tmp_path, data_folder, "cut"))
+    while last_step(tmp_path / "cut") < 6 and all(worker.poll() is None for worker in workers):
+        time.sleep(0.01)
+    workers[1].kill()
+    assert workers[0].wait(600) == 1, said("cut", 0)
+    assert "start all of them again with the same command" in said("cut", 0)
+    step = last_step(tmp_path / "cut")
+    assert 6 <= step < 80
+    for index, worker in enumerate(list(start_two(tmp_path, data_folder, "cut"))):
+        assert worker.wait(600) == 0, said("cut", index)
+    assert f"going on from step {step} of 80" in said("cut", 0)
+    for name in ("last.keras", "best.keras"):
+        models = [keras.models.load_model(tmp_path / out / name).get_weights() for out in ("cut", "whole")]
+        for found, expected in zip(*models, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
