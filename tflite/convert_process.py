@@ -96,7 +96,8 @@ class _Conversion:
         from sodkeras.tflite.integer_source import IntegerSource
 
         self._say(f"converting {self._name}: preparing for 8 bits")
-        source = IntegerSource(self._flat, self._batches, prelu, self._job["keep_float"])
+        correct = not prelu or self._job["mae_budget"] is None
+        source = IntegerSource(self._flat, self._batches, prelu, self._job["keep_float"], correct)
         self._say(f"{len(source.float_layers)} layers stay in float")
         for layer, decibels in source.float_layers.items():
             why = "" if decibels is None else f": its weights' rounding would be {decibels:.0f} dB under its signal"

@@ -22,6 +22,8 @@ class IntegerSource:
         prelu: "auto" or "exact", see `sodkeras.tflite.prelu`; None where only the weights become integers: the graph
             then keeps its operators.
         keep_float: patterns of layers that stay in float, or None for those whose weights do not fit.
+        correct: whether biases are corrected for what rounding the weights does; not where further layers may go into
+            float later, whose biases must be their own.
 
     Attributes:
         model: the flat Keras model.
@@ -30,7 +32,7 @@ class IntegerSource:
             their signal, None where that is not why.
     """
 
-    def __init__(self, flat, batches, prelu, keep_float):
+    def __init__(self, flat, batches, prelu, keep_float, correct=True):
         from sodkeras.tflite.equalize import equalize
         from sodkeras.tflite.fold import fold
         from sodkeras.tflite.lower import check_equal, lower_for_integers
@@ -52,7 +54,8 @@ class IntegerSource:
         # What rounding does hardly depends on the picture: a few tell.
         effects = rounding_effects(self.model, batches("measuring layers", _PICTURES_FOR_NOISE))
         self.float_layers = self._choose_float_layers(effects, keep_float, bool(prelu))
-        correct_biases(self.model, {layer: effects[layer] for layer in effects.keys() - self.float_layers.keys()})
+        if correct:
+            correct_biases(self.model, {layer: effects[layer] for layer in effects.keys() - self.float_layers.keys()})
 
     def _choose_float_layers(self, effects, keep_float, integer_activations):
         from sodkeras.tflite.sensitivity import runs_in_float

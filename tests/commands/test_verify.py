@@ -44,7 +44,8 @@ def verify(folder, *flags):
 
 
 def test_a_folder_is_scored_and_reported_beside_the_file(folder, capsys):
-    assert verify(folder, f"--masks={folder}/masks", "--sheet=2") == 0
+    # The masks are the source's own maps, cut where half the pixels are: rounding there costs more than it would.
+    assert verify(folder, f"--masks={folder}/masks", "--sheet=2", "--max_f_loss=0.02") == 0
     shown = capsys.readouterr().out
     assert "they agree" in shown and "source: maxF" in shown and "1 partition" in shown and "(2 masks)" in shown
     report = json.loads((folder / "tiny-32x48-static_wi8_ai8.verify.json").read_text())

@@ -1,17 +1,11 @@
 """What each layer costs in 8 bits, and the fewest that must stay in float."""
 
-import csv
-
 import keras
 import numpy as np
 import pytest
 
-from helpers import photo, tiny_model, write_photo
 from sodkeras import SodkerasError
-from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
-from sodkeras.tflite.convert import convert
 from sodkeras.tflite.float_budget import fewest_in_float, layer_costs
-from sodkeras.tflite.verify import compare
 
 RNG = np.random.default_rng(0)
 
@@ -62,24 +56,3 @@ def test_the_fewest_layers_that_meet_a_budget_are_found():
     assert fewest_in_float(ranking, cost, 0.15)[0] == ranking
     with pytest.raises(SodkerasError, match="cannot be met"):
         fewest_in_float(ranking, cost, 0.05)
-
-
-def test_a_budget_is_kept_by_the_file_that_convert_writes(tmp_path):
-    model = tiny_model()
-    for seed in range(3):
-        write_photo(tmp_path / f"{seed}.png", seed=seed)
-    pictures = [(seed, photo(seed=seed)) for seed in range(3)]
-    plain = convert(model, tmp_path / "plain", ["int8"], str(tmp_path / "*.png"))[0]
-    without = float(np.mean(compare(KerasRuntime(model), LiteRTRuntime(plain), pictures).mae))
-    budget = 0.8 * without
-    path = convert(model, tmp_path / "budget", ["int8"], str(tmp_path / "*.png"), mae_budget=budget)[0]
-    runtime = LiteRTRuntime(path)
-    reached = runtime.metadata["budget"]
-    assert float(np.mean(compare(KerasRuntime(model), runtime, pictures).mae)) == pytest.approx(reached["mae"])
-    assert reached["mae"] <= budget and reached["asked"] == budget
-    assert reached["more_in_float"] and set(reached["more_in_float"]) <= set(runtime.metadata["float_layers"])
-    with path.with_suffix(".sensitivity.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    costs = [float(row["mae_alone"]) for row in rows]
-    assert costs == sorted(costs, reverse=True) and len(costs) > 10
-    assert {row["layer"] for row in rows if row["in_float"] == "True"} == set(reached["more_in_float"])
