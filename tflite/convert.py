@@ -15,7 +15,7 @@ import tempfile
 from sodkeras.errors import SodkerasError, UsageError
 from sodkeras.files import whole_file
 from sodkeras.pictures import find_pictures
-from sodkeras.tflite.ends import DEFAULT, check_parts
+from sodkeras.tflite.inside import DEFAULT, check_parts
 from sodkeras.tflite.numerics import interfaces, needs_calibration, resolve
 
 #: How 8-bit files may compute PReLU.
@@ -52,7 +52,7 @@ def convert(
             `sodkeras.tflite.sensitivity`).
         prelu: how `static_*` computes PReLU: "exact", or "auto" for something cheaper wherever 8 bits cannot tell the
             two apart (see `sodkeras.tflite.prelu`).
-        inside: what of "normalisation", "resize" and "sigmoid" is in the graph, see `sodkeras.tflite.ends`.
+        inside: what of "normalisation", "resize" and "sigmoid" is in the graph, see `sodkeras.tflite.inside`.
         interface: the type of the input and output of `static_*`: "int8", "uint8", "int16" or "float32"; by default
             that of the activations. Other numerics have float32.
         sensitivity: whether to measure what each layer costs in `static_wi8_ai8`, into a `.sensitivity.csv` beside the

@@ -14,7 +14,8 @@ import traceback
 import numpy as np
 
 from sodkeras.errors import SodkerasError
-from sodkeras.tflite.ends import unusual, with_ends
+from sodkeras.tflite.ends import with_ends
+from sodkeras.tflite.inside import unusual
 from sodkeras.tflite.metadata import describe, describe_calibration, describe_tensors, with_metadata
 from sodkeras.tflite.numerics import interfaces, needs_calibration
 

@@ -8,30 +8,11 @@ import dataclasses
 import keras
 import numpy as np
 
-from sodkeras.errors import SodkerasError, UsageError
+from sodkeras.errors import SodkerasError
 from sodkeras.layers import ResizeLike
 from sodkeras.tflite.rewrite import depthwise, nodes
 
-#: What can be inside: the normalisation in front, the last resize and the sigmoid behind.
-PARTS = ("normalisation", "resize", "sigmoid")
-#: What is inside unless something else is asked for: the graph takes a normalised picture and gives a map of its size.
-DEFAULT = ("resize", "sigmoid")
-
 _RESIZES = (keras.layers.UpSampling2D, ResizeLike)
-
-
-def check_parts(inside):
-    """The parts, each once, in the order of `PARTS`; raises UsageError for an unknown one."""
-    unknown = [part for part in inside if part not in PARTS]
-    if unknown:
-        raise UsageError(f"Inside the graph can be {', '.join(PARTS)}. Received: {','.join(unknown)}")
-    return tuple(part for part in PARTS if part in inside)
-
-
-def unusual(inside):
-    """Words for a file's name that say what differs from `DEFAULT`, a list."""
-    words = {"normalisation": "rgb", "resize": "unresized", "sigmoid": "logits"}
-    return [words[part] for part in PARTS if (part in inside) != (part in DEFAULT)]
 
 
 def with_ends(model, preprocessing, inside):
@@ -40,7 +21,7 @@ def with_ends(model, preprocessing, inside):
     Args:
         model: a flat functional Keras model, folded, that ends in a resize (perhaps) and a sigmoid.
         preprocessing: the network's `Preprocessing`.
-        inside: of `PARTS`.
+        inside: of `sodkeras.tflite.inside.PARTS`.
 
     Returns:
         The model and its `Preprocessing`. With the normalisation inside, that has a mean of 0 and a deviation of 1/255:

@@ -19,7 +19,7 @@ def describe(model, source, numerics, preprocessing, inside):
         source: what it was loaded from: a preset's name or a path.
         numerics: a name of `sodkeras.tflite.numerics`.
         preprocessing: what the file expects of a picture.
-        inside: what of pre- and post-processing is in the graph, see `sodkeras.tflite.ends`.
+        inside: what of pre- and post-processing is in the graph, see `sodkeras.tflite.inside`.
 
     Returns:
         A dict for JSON.

@@ -167,7 +167,7 @@ class _Training:
 
     def _convert(self, lowered, facts):
         from sodkeras.tflite.convert_process import export
-        from sodkeras.tflite.ends import DEFAULT
+        from sodkeras.tflite.inside import DEFAULT
         from sodkeras.tflite.integer_source import Calibrated
         from sodkeras.tflite.metadata import describe, describe_calibration, describe_tensors, with_metadata
 
