@@ -10,7 +10,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Under TensorFlow, a training step on `[B, H, W, C]` calls the fused kernel (one operator forward and one backward)
     where Keras composes some twenty; `benchmarks/training_profile.py` measures it. Everything else is Keras's: inference,
-    other backends and shapes, `synchronized=True`, masks, renormalization.
+    other backends and shapes, float64, `synchronized=True`, masks, renormalization.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -21,6 +21,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and self.scale
             and self.center
             and self.axis in (-1, 3)
+            and self.compute_dtype != "float64"
             and len(inputs.shape) == 4
             and not (self.synchronized or self.renorm)
             and keras.backend.backend() == "tensorflow"

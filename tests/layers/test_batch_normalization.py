@@ -50,7 +50,7 @@ def test_bfloat16_stays_bfloat16_and_near():
     np.testing.assert_allclose(layers[0].get_weights()[3], layers[1].get_weights()[3], rtol=0.01)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"scale": False}, {"center": False}, {"axis": 1}])
+@pytest.mark.parametrize("arguments", [{}, {"scale": False}, {"center": False}, {"axis": 1}, {"dtype": "float64"}])
 def test_what_the_kernel_cannot_do_is_left_to_keras(arguments):
     rng = np.random.default_rng(0)
     x = rng.normal(3, 2, (3, 6, 6, 6)).astype("float32")
