@@ -9,8 +9,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization`, with the same arguments, weights and results, faster to train.
 
     Under TensorFlow, a training step on `[B, H, W, C]` calls the fused kernel (one operator forward and one backward)
-    where Keras composes some twenty; `benchmarks/training_profile.py` measures it. Everything else is Keras's: inference,
-    other backends and shapes, float64, `synchronized=True`, masks, renormalization.
+    where Keras composes some twenty; `benchmarks/training_profile.py` measures it. Everything else is Keras's:
+    inference, other backends and shapes, float64, `synchronized=True`, masks, renormalization.
     """
 
     def call(self, inputs, training=None, mask=None):
