@@ -159,6 +159,7 @@ GOOD = described(Preprocessing(size=(16, 16)), "int8")
         ({"preprocessing": GOOD["preprocessing"] | {"standard_deviation": [1, 1, 0]}}, "preprocessing.standard_dev"),
         ({"preprocessing": GOOD["preprocessing"] | {"divisor": "7"}}, "preprocessing.divisor"),
         ({"preprocessing": GOOD["preprocessing"] | {"interpolation": "area"}}, "interpolation area"),
+        ({"output_values": "logits"}, "output values logits"),
         ({"input_tensor": GOOD["input_tensor"] | {"scale": 0}}, "input_tensor"),
         ({"input_tensor": GOOD["input_tensor"] | {"shape": [1, 3, 16, 16]}}, "input_tensor"),
         ({"output_tensor": GOOD["output_tensor"] | {"type": "int4"}}, "output_tensor"),

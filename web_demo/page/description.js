@@ -31,6 +31,12 @@ export function readDescription(json, name) {
     );
   }
   if (!["255", "maximum"].includes(preprocessing.divisor)) throw foreign("preprocessing.divisor");
+  const values = json.output_values ?? "probabilities";
+  if (values !== "probabilities") {
+    throw new DemoError(
+      `This page shows maps; convert with the sigmoid inside the graph. Received: output values ${values} in ${name}`,
+    );
+  }
   const input = readTensor(json.input_tensor, [1, height, width, 3]);
   if (!input) throw foreign("input_tensor");
   const output = readTensor(json.output_tensor, [1, height, width, 1]);

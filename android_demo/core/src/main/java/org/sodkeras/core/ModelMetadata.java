@@ -20,6 +20,11 @@ public final class ModelMetadata {
         name = json.getString("name");
         numerics = json.getString("numerics");
         licence = json.isNull("licence") ? "" : json.getString("licence");
+        String values = json.optString("output_values", "probabilities");
+        if (!values.equals("probabilities")) {
+            throw new ModelException(
+                    "The app shows maps; convert with the sigmoid inside the graph. Received: output values " + values);
+        }
         preprocessing = Preprocessing.read(json.getJSONObject("preprocessing"));
         input = TensorDescription.read(json.getJSONObject("input_tensor"));
         output = TensorDescription.read(json.getJSONObject("output_tensor"));

@@ -42,6 +42,8 @@ public class ModelMetadataTest {
         refused(changed("output_tensor", "shape", new JSONArray("[1, 24, 32, 2]")), "[1, 24, 32, 2]");
         refused(changed("output_tensor", "shape", new JSONArray("[2, 24, 32, 1]")), "[2, 24, 32, 1]");
         refused(changed("output_tensor", "shape", new JSONArray("[1, 24]")), "[1, 24]");
+        JSONObject logits = new JSONObject(Goldens.text("dark_int8.json")).put("output_values", "logits");
+        refused(logits.toString(), "output values logits");
     }
 
     private static String changed(String part, String key, Object value) throws Exception {
