@@ -1,7 +1,6 @@
 """Building blocks, one a file. Tensors are channels last, `[B, H, W, C]`."""
 
 from sodkeras.layers.aspp import ASPP
-from sodkeras.layers.batch_normalization import BatchNormalization
 from sodkeras.layers.centralized_interaction import CentralizedInteraction
 from sodkeras.layers.channel_slice import ChannelSlice
 from sodkeras.layers.conv_norm import ConvNorm
@@ -21,7 +20,6 @@ from sodkeras.layers.upsample import BilinearUpSampling2D
 
 __all__ = [
     "ASPP",
-    "BatchNormalization",
     "BilinearUpSampling2D",
     "CentralizedInteraction",
     "ChannelSlice",

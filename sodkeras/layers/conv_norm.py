@@ -2,8 +2,6 @@
 
 import keras
 
-from sodkeras.layers.batch_normalization import BatchNormalization
-
 #: Activations by name; None for none.
 ACTIVATIONS = ("relu", "relu6")
 #: He et al., ICCV 2015: what the released codes of ResNet and CII start from.
@@ -75,7 +73,9 @@ class ConvNorm(keras.layers.Layer):
             self.conv = keras.layers.DepthwiseConv2D(depthwise_initializer=self.kernel_initializer.clone(), **common)
         else:
             self.conv = keras.layers.Conv2D(filters, kernel_initializer=self.kernel_initializer.clone(), **common)
-        self.norm = BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name=f"{self.name}_bn")
+        self.norm = keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name=f"{self.name}_bn"
+        )
         self.activation_layer = None
         if activation is not None:
             self.activation_layer = keras.layers.ReLU(

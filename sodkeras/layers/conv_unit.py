@@ -2,8 +2,6 @@
 
 import keras
 
-from sodkeras.layers.batch_normalization import BatchNormalization
-
 #: U(-1/√fan_in, 1/√fan_in), the convolution initialisation of every released code this project reproduces.
 UNIFORM_FAN_IN = {
     "class_name": "VarianceScaling",
@@ -40,7 +38,7 @@ class ConvUnit(keras.layers.Layer):
             dtype=self.dtype_policy,
             name=f"{self.name}_conv",
         )
-        self.batch_norm = BatchNormalization(
+        self.batch_norm = keras.layers.BatchNormalization(
             momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name=f"{self.name}_bn"
         )
         self.activation = keras.layers.ReLU(dtype=self.dtype_policy, name=f"{self.name}_relu")

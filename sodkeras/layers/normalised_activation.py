@@ -2,15 +2,13 @@
 
 import keras
 
-from sodkeras.layers.batch_normalization import BatchNormalization
-
 #: The activations by name: PReLU with one slope a channel, starting at 0.25 (the papers), ReLU, leaky ReLU (0.01).
 ACTIVATIONS = ("prelu", "relu", "leaky_relu")
 
 
 def batch_norm(name, dtype):
     """A batch norm with the released codes' momentum and epsilon."""
-    return BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=dtype, name=name)
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=dtype, name=name)
 
 
 def group_norm(groups, name, dtype):
