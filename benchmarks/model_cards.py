@@ -3,7 +3,8 @@
 usage: python benchmarks/model_cards.py
 
 Reads the presets without a source elsewhere, own_scores.csv (benchmarks/own_scores.py) and, where it is there,
-docs/weights/NAME.failures.md, what was seen to go wrong.
+docs/weights/NAME.failures.md, what was seen to go wrong; an 8-bit file shares its network's. Draws
+docs/weights/examples.jpg, the photos of examples/ with their maps, beside U²-Net†'s.
 """
 
 import csv
@@ -12,10 +13,13 @@ import pathlib
 from absl import app
 from tabulate import tabulate
 
-from sodkeras import weights
+from sodkeras import Predictor, compositing, weights
 from sodkeras.files import whole_file
+from sodkeras.pictures import find_pictures, read_picture
+from sodkeras.report import contact_sheet
 
 _HERE = pathlib.Path(__file__).parent
+_PEER = "u2netp"
 _SCORES = ("max_f", "mae")
 _DOCS = _HERE.parent / "docs" / "weights"
 
@@ -23,11 +27,17 @@ _DOCS = _HERE.parent / "docs" / "weights"
 def main(_):
     with (_HERE / "own_scores.csv").open(encoding="utf-8") as file:
         scores = list(csv.DictReader(file))
-    for name in weights.preset_names():
-        preset = weights.preset(name)
-        if "sources" not in preset:
-            with whole_file(_DOCS / f"{name}.md") as temporary:
-                temporary.write_text(card(preset, scores), encoding="utf-8")
+    own = [name for name in weights.preset_names() if "sources" not in weights.preset(name)]
+    for name in own:
+        with whole_file(_DOCS / f"{name}.md") as temporary:
+            temporary.write_text(card(weights.preset(name), scores), encoding="utf-8")
+    predictors = {name: Predictor(name) for name in [*own, _PEER]}
+    rows = []
+    for path in find_pictures([_HERE.parent / "examples"]):
+        picture = read_picture(path)
+        maps = [compositing.grey(predictor.predict(picture)) for predictor in predictors.values()]
+        rows.append((path.stem, [picture, *maps]))
+    contact_sheet(_DOCS / "examples.jpg", rows, ["photo", *predictors], width=2.0)
 
 
 def card(preset, scores):
@@ -47,12 +57,12 @@ def card(preset, scores):
         ("time", f"{training['minutes']} minutes on {training['hardware']}, which did other work, too"),
         ("command", f"`{training['command']}`"),
     ]
-    ours = [row for row in scores if row["model"] in (name, "u2netp")]
+    ours = [row for row in scores if row["model"] in (name, _PEER)]
     rows = [
         [row["set"], row["pictures"], row["model"], *(f"{row[key]} ({row[f'{key}_interval']})" for key in _SCORES)]
         for row in ours
     ]
-    failures = _DOCS / f"{name}.failures.md"
+    failures = _DOCS / f"{name.removesuffix('_int8')}.failures.md"
     parts = [
         f"# {name}: {preset['title']}",
         tabulate(facts, headers=("", ""), tablefmt="github"),
@@ -64,6 +74,7 @@ def card(preset, scores):
         "bootstrap interval (`python benchmarks/own_scores.py --data=FOLDER`).",
         tabulate(rows, headers=("set", "pictures", "model", "maxF", "MAE"), tablefmt="github", disable_numparse=True),
     ]
+    parts.append("![The photos of examples/ with the maps of each network](examples.jpg)")
     if failures.exists():
         parts += ["## What goes wrong", failures.read_text(encoding="utf-8").strip()]
     return "\n\n".join(parts) + "\n"

@@ -13,6 +13,7 @@ import json
 import pathlib
 import shutil
 import tempfile
+import zipfile
 
 from absl import app, flags
 
@@ -51,6 +52,7 @@ def main(arguments):
     weights = _PRESETS / f"{_NAME.value}.keras"
     with whole_file(weights) as temporary:
         model.save(temporary)
+        deflate(temporary)
     write_preset(preset, weights)
     with tempfile.TemporaryDirectory() as folder:
         # Under the preset's own name: it is what the file's metadata will say.
@@ -60,6 +62,15 @@ def main(arguments):
         eight_bits = _PRESETS / f"{_NAME.value}_int8.tflite"
         shutil.copy(converted, eight_bits)
     write_preset(preset | {"name": eight_bits.stem, "title": f"{_TITLE.value}, in 8 bits"}, eight_bits)
+
+
+def deflate(path):
+    """Packs a .keras file anew, compressed: most of it is HDF5's padding around hundreds of small arrays."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
 
 
 def training(run):
