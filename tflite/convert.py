@@ -1,20 +1,15 @@
-"""Keras to `.tflite`, in a process of its own.
-
-The TensorFlow converter keeps memory from one conversion to the next and writes its log to stderr whatever one asks;
-a child process gives both back. The child is `sodkeras.tflite.convert_process`.
-"""
+"""Keras to `.tflite`, in a process of its own, `sodkeras.tflite.convert_process`."""
 
 import csv
 import json
 import os
 import pathlib
-import subprocess
-import sys
 import tempfile
 
 from sodkeras.errors import SodkerasError, UsageError
 from sodkeras.files import whole_file
 from sodkeras.pictures import find_pictures
+from sodkeras.tflite import child_process
 from sodkeras.tflite.inside import DEFAULT, check_parts
 from sodkeras.tflite.numerics import interfaces, needs_calibration, resolve
 
@@ -106,7 +101,7 @@ def convert(
             "sensitivity": sensitivity,
             "mae_budget": mae_budget,
         }
-        results = _run(job)
+        results = child_process.run("sodkeras.tflite.convert_process", job, "conversion")
         paths = []
         for result in results:
             path = folder / result["file"]
@@ -128,24 +123,3 @@ def _write_costs(path, result):
         writer.writerow(["layer", "mae_alone", "in_float"])
         for layer, cost in result["layer_costs"].items():
             writer.writerow([layer, f"{cost:.3g}", layer in in_float])
-
-
-def _run(job):
-    """Runs the child: its progress goes straight to the terminal, its last line of output is the result."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "sodkeras.tflite.convert_process"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    output, _ = child.communicate(json.dumps(job))
-    try:
-        answer = json.loads(output.strip().split("\n")[-1])
-    except json.JSONDecodeError:
-        raise SodkerasError(
-            f"The conversion stopped without a word, as when memory runs out. Received: exit code {child.returncode}"
-        ) from None
-    if "error" in answer:
-        raise SodkerasError(answer["error"])
-    return answer["results"]

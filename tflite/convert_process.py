@@ -1,20 +1,12 @@
-"""The child process of `sodkeras.tflite.convert`: a job as JSON on stdin, the result as JSON on stdout.
-
-Progress is written to the stderr it was started with; what TensorFlow writes there goes to a file in the scratch
-folder instead.
-"""
+"""The child process of `sodkeras.tflite.convert`, see `sodkeras.tflite.child_process`."""
 
 import functools
-import json
-import os
 import pathlib
-import sys
-import traceback
 
 import numpy as np
 
 from sodkeras.errors import SodkerasError
-from sodkeras.tflite.ends import with_ends
+from sodkeras.tflite.child_process import answer
 from sodkeras.tflite.inside import unusual
 from sodkeras.tflite.metadata import describe, describe_calibration, describe_tensors, with_metadata
 from sodkeras.tflite.numerics import interfaces, needs_calibration
@@ -27,29 +19,11 @@ _PICTURES_FOR_COSTS, _PICTURES_FOR_BUDGET = 2, 20
 _WRONG = 1e-4
 
 
-def main():
-    job = json.loads(sys.stdin.read())
-    answer_to = os.fdopen(os.dup(1), "w")
-    progress = os.fdopen(os.dup(2), "w")
-    log = os.open(f"{job['scratch']}/log.txt", os.O_WRONLY | os.O_CREAT)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    try:
-        answer = {"results": _Conversion(job, progress).run()}
-    except SodkerasError as error:
-        answer = {"error": str(error)}
-    except Exception as error:  # the parent prints one sentence; the whole story goes to its stderr on request
-        if os.environ.get("SODKERAS_DEBUG"):
-            traceback.print_exc(file=progress)
-        first_line = str(error).strip().split("\n")[0]
-        answer = {"error": f"The conversion failed: {first_line}. Received: {job['source']}"}
-    print(json.dumps(answer), file=answer_to, flush=True)
-
-
 class _Conversion:
     """One network on its way into files."""
 
     def __init__(self, job, progress):
+        from sodkeras.tflite.ends import with_ends
         from sodkeras.tflite.lower import lower
 
         self._job, self._progress = job, progress
@@ -265,4 +239,4 @@ def export(model, path):
 
 
 if __name__ == "__main__":
-    main()
+    answer(lambda job, progress: _Conversion(job, progress).run(), "conversion")

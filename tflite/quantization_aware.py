@@ -7,13 +7,12 @@ process use another Keras.
 import json
 import os
 import pathlib
-import subprocess
-import sys
 import tempfile
 
 from sodkeras.errors import SodkerasError, UsageError
 from sodkeras.files import whole_file
 from sodkeras.pictures import find_pictures
+from sodkeras.tflite import child_process
 
 #: What a network is to give: what the masks show, or what it gave in float.
 TARGETS = ("masks", "own")
@@ -102,7 +101,8 @@ def quantize_train(
             job["source"], settings["model"] = f"{scratch}/model.keras", model.name
             model.inference_model().save(job["source"])
         _open(folder / "training", settings)
-        answer = _run(job | {"scratch": scratch})
+        job["scratch"] = scratch
+        answer = child_process.run("sodkeras.tflite.quantization_aware_process", job, "training")
     return pathlib.Path(answer["tflite"]), pathlib.Path(answer["keras"])
 
 
@@ -132,25 +132,3 @@ def _open(folder, settings):
         return
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-
-
-def _run(job):
-    """Runs the child: its progress goes straight to the terminal, its last line of output is the result."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "sodkeras.tflite.quantization_aware_process"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"},
-    )
-    output, _ = child.communicate(json.dumps(job))
-    try:
-        answer = json.loads(output.strip().split("\n")[-1])
-    except json.JSONDecodeError:
-        raise SodkerasError(
-            "The training stopped without a word, as when memory runs out; the same call goes on from the last "
-            f"checkpoint. Received: exit code {child.returncode}"
-        ) from None
-    if "error" in answer:
-        raise SodkerasError(answer["error"])
-    return answer

@@ -1,8 +1,4 @@
-"""The child process of `sodkeras.tflite.quantization_aware`: a job as JSON on stdin, the result as JSON on stdout.
-
-Progress is written to the stderr it was started with; what TensorFlow writes there goes to a file in the scratch
-folder instead.
-"""
+"""The child process of `sodkeras.tflite.quantization_aware`, see `sodkeras.tflite.child_process`."""
 
 import dataclasses
 import functools
@@ -10,33 +6,14 @@ import json
 import os
 import pathlib
 import sys
-import traceback
 
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, whole_file
+from sodkeras.tflite.child_process import answer
 
 #: The share of the pairs that measures the error, and how many at most.
 _HELD_OUT, _MOST_HELD_OUT = 0.1, 16
 _PICTURES_FOR_PARITY = 8
-
-
-def main():
-    job = json.loads(sys.stdin.read())
-    answer_to = os.fdopen(os.dup(1), "w")
-    progress = os.fdopen(os.dup(2), "w")
-    log = os.open(f"{job['scratch']}/log.txt", os.O_WRONLY | os.O_CREAT)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    try:
-        answer = _Training(job, progress).run()
-    except SodkerasError as error:
-        answer = {"error": str(error)}
-    except Exception as error:  # the parent prints one sentence; the whole story goes to its stderr on request
-        if os.environ.get("SODKERAS_DEBUG"):
-            traceback.print_exc(file=progress)
-        first_line = str(error).strip().split("\n")[0]
-        answer = {"error": f"The training failed: {first_line}. Received: {job['source']}"}
-    print(json.dumps(answer), file=answer_to, flush=True)
 
 
 class _Training:
@@ -300,4 +277,4 @@ def _plain(model):
 
 
 if __name__ == "__main__":
-    main()
+    answer(lambda job, progress: _Training(job, progress).run(), "training")

@@ -1,0 +1,74 @@
+"""Jobs in a process of their own: JSON goes in and comes out, and progress goes to the terminal.
+
+TensorFlow's converter keeps memory from one conversion to the next, tensorflow-model-optimization changes how a process
+sees Keras, and both write to stderr whatever one asks. A child process gives all of it back.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import traceback
+
+from sodkeras.errors import SodkerasError
+
+
+def run(module, job, what):
+    """Runs a module as a child, which calls `answer`: its progress goes straight to the terminal.
+
+    Args:
+        module: its name.
+        job: a dict that JSON carries; "scratch" is a folder for the child's log, "source" what errors name.
+        what: what to call the job in an error, such as "conversion".
+
+    Returns:
+        What the child's work gave.
+
+    Raises:
+        SodkerasError: if the work failed or the child was ended.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"},
+    )
+    output, _ = child.communicate(json.dumps(job))
+    try:
+        answered = json.loads(output.strip().split("\n")[-1])
+    except json.JSONDecodeError:
+        raise SodkerasError(
+            f"The {what} stopped without a word, as when memory runs out. Received: exit code {child.returncode}"
+        ) from None
+    if "error" in answered:
+        raise SodkerasError(answered["error"])
+    return answered["result"]
+
+
+def answer(work, what):
+    """The child's side: reads the job, does the work, and writes what it gave.
+
+    What is written to stdout and stderr meanwhile goes to log.txt in the job's scratch folder; so import TensorFlow and
+    Keras within the work, not before.
+
+    Args:
+        work: a function of the job and of a file to write progress to; gives what JSON carries.
+        what: as in `run`.
+    """
+    job = json.loads(sys.stdin.read())
+    answer_to = os.fdopen(os.dup(1), "w")
+    progress = os.fdopen(os.dup(2), "w")
+    log = os.open(f"{job['scratch']}/log.txt", os.O_WRONLY | os.O_CREAT)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    try:
+        answered = {"result": work(job, progress)}
+    except SodkerasError as error:
+        answered = {"error": str(error)}
+    except Exception as error:  # the parent prints one sentence; the whole story goes to its stderr on request
+        if os.environ.get("SODKERAS_DEBUG"):
+            traceback.print_exc(file=progress)
+        first_line = str(error).strip().split("\n")[0]
+        answered = {"error": f"The {what} failed: {first_line}. Received: {job['source']}"}
+    print(json.dumps(answered), file=answer_to, flush=True)
