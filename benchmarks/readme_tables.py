@@ -1,4 +1,4 @@
-"""Writes the tables of README.md from the CSV files that the benchmarks wrote.
+"""Writes the tables of README.md and docs/results.md from the CSV files that the benchmarks wrote.
 
 usage: python benchmarks/readme_tables.py
 
@@ -12,6 +12,7 @@ import re
 from tabulate import tabulate
 
 ROOT = pathlib.Path(__file__).parent.parent
+DOCUMENTS = ("README.md", "docs/results.md")
 _TABLE = re.compile(r"(<!-- table (\S+): (.+?) -->\n).*?(<!-- end -->)", re.S)
 
 
@@ -35,5 +36,6 @@ def _short(value):
 
 
 if __name__ == "__main__":
-    readme = ROOT / "README.md"
-    readme.write_text(render(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for document in DOCUMENTS:
+        path = ROOT / document
+        path.write_text(render(path.read_text(encoding="utf-8")), encoding="utf-8")

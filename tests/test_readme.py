@@ -1,22 +1,33 @@
-"""The README's tables are those that the benchmarks' CSV files give, and its commands exist."""
+"""The documents' tables are those that the benchmarks' CSV files give, and the README's commands exist."""
 
 import pathlib
 import re
 import runpy
 
+import pytest
+
 from sodkeras.commands.main import VERBS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TABLES = runpy.run_path(str(ROOT / "benchmarks" / "readme_tables.py"))
 
 
-def test_tables_are_those_of_the_csv_files():
-    render = runpy.run_path(str(ROOT / "benchmarks" / "readme_tables.py"))["render"]
-    assert render(README) == README, "run python benchmarks/readme_tables.py"
-    assert README.count("<!-- table ") == len(re.findall(r"<!-- table .+? -->\n\|", README)) > 0
+def read(document):
+    return (ROOT / document).read_text(encoding="utf-8")
 
 
-def test_every_verb_and_file_it_names_is_there():
-    assert set(re.findall(r"^sodkeras ([\w-]+)", README, re.M)) <= set(VERBS)
-    for path in re.findall(r"(?:python |\]\()((?:benchmarks|docs|examples)/[\w/.]+)", README):
+@pytest.mark.parametrize("document", TABLES["DOCUMENTS"])
+def test_tables_are_those_of_the_csv_files(document):
+    text = read(document)
+    assert TABLES["render"](text) == text, "run python benchmarks/readme_tables.py"
+    assert text.count("<!-- table ") == len(re.findall(r"<!-- table .+? -->\n\|", text)) > 0
+
+
+@pytest.mark.parametrize("document", TABLES["DOCUMENTS"])
+def test_every_verb_and_file_it_names_is_there(document):
+    text = read(document)
+    assert set(re.findall(r"^sodkeras ([\w-]+)", text, re.M)) <= set(VERBS)
+    for path in re.findall(r"python (benchmarks/[\w/.]+)", text):
         assert (ROOT / path).exists(), path
+    for link in re.findall(r"\]\(([\w./]+)", text):
+        assert ((ROOT / document).parent / link).exists(), link
