@@ -21,6 +21,7 @@ ADVICE = {
     "mask of 0 and 1": "multiply the mask by 255",
     "unpaired": "it is left out; if that is wrong, give picture and mask the same stem, as photo.jpg and photo.png",
     "empty mask": "training takes it as a picture without an object; remove the pair if there is one",
+    "faint mask": "training takes it for doubtful, scores for empty; draw the object with 255, or remove the pair",
     "full mask": "training takes the whole picture as the object; is the mask inverted or empty?",
     "graded mask": "training takes shades as probabilities; make the mask of 0 and 255 if they mean something else",
     "duplicate": "keep one of the two, lest a picture be in training and in evaluation",
@@ -113,6 +114,8 @@ def _look(pair):
         problems.append(Problem("mask of 0 and 1", pair.mask))
     elif highest == 0:
         problems.append(Problem("empty mask", pair.mask))
+    elif highest <= 127:
+        problems.append(Problem("faint mask", pair.mask, f"no pixel is above {highest} of 255"))
     elif lowest == 255:
         problems.append(Problem("full mask", pair.mask))
     elif shades > _GRADED:

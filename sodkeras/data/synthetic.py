@@ -67,7 +67,10 @@ def draw_pair(rng, size):
             colour = rng.uniform(0, 1, 3)
             if np.abs(colour - ground).max() > 0.3:  # it stands out
                 break
-        shape = _soft(rng, _shape(rng, size, rng.uniform(0.25, 0.65)))
+        while True:
+            shape = _soft(rng, _shape(rng, size, rng.uniform(0.25, 0.65)))
+            if (shape > 0.5).mean() > 0.005:  # no sliver that softening leaves nothing of
+                break
         objects = _textured(rng, size, colour) + _gradient(rng, size)
         picture += shape[..., None] * (objects - picture)
         mask = np.maximum(mask, shape)

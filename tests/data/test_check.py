@@ -32,6 +32,7 @@ def test_a_sound_set_has_no_problems(tmp_path, make_set):
         (lambda folder: mask(folder, np.eye(64, 44) * 255), "another size", True, "44x64 for a picture of 62x44"),
         (lambda folder: mask(folder, np.eye(44, 62)), "mask of 0 and 1", True, ""),
         (lambda folder: mask(folder, np.zeros((44, 62))), "empty mask", False, ""),
+        (lambda folder: mask(folder, np.eye(44, 62) * 127), "faint mask", False, "above 127 of 255"),
         (lambda folder: mask(folder, np.full((44, 62), 255)), "full mask", False, ""),
         (lambda folder: mask(folder, np.linspace(0, 255, 44 * 62).reshape(44, 62)), "graded mask", False, "80%"),
         (lambda folder: (folder / "images/photo2.jpg").rename(folder / "images/other.jpg"), "unpaired", False, ""),

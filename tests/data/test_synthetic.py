@@ -50,6 +50,14 @@ def test_objects_are_other_than_what_is_around_them():
     assert 0.03 < np.mean(shares) < 0.4 and np.ptp(shares) > 0.1
 
 
+@pytest.mark.parametrize("size", [(240, 320), (16, 16)])
+def test_every_mask_has_an_object_that_scores_count(size):
+    """A polygon of three points nearly on a line, softened, is a mask without a salient pixel."""
+    for number in range(60):
+        _, mask = draw_pair(np.random.default_rng([0, number]), size)
+        assert (mask > 127).mean() > 0.004, number
+
+
 def test_what_cannot_be_made(tmp_path):
     write(tmp_path / "used", 1)
     (tmp_path / "file").touch()
