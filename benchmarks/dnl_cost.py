@@ -95,7 +95,7 @@ def make(name, size, positions, parts, folder):
         "size": f"{size}x{size}",
         "parts": parts,
         "parameters": cost.parameters,
-        "network_giga_multiply_adds": round((cost.multiply_adds + in_modules) / 1e9, 3),
+        "network_giga_multiply_adds": round(cost.multiply_adds / 1e9, 3),
         "modules_giga_multiply_adds": round(in_modules / 1e9, 3),
     }
     networks = [model, modules_alone(model, modules)] if modules else [model]

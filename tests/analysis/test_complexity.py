@@ -80,6 +80,15 @@ def test_octave_convolution_follows_its_documented_formula():
     assert sum(row.multiply_adds for row in rows) == 9 * 16 * 24 * (sources @ shares @ targets)
 
 
+def test_its_depthwise_form_follows_its_own():
+    picture = keras.Input((16, 24, 3))
+    inputs = OctaveConv([3, 0, 2], name="inputs")(picture)
+    layer = OctaveConv([3, 0, 2], 3, input_scales=[0, 2], cross_scale=False, depthwise=True, name="octave")
+    rows = [row for row in complexity(keras.Model(picture, layer(inputs))).layers if row.name.startswith("octave_conv")]
+    assert sum(row.parameters for row in rows) == 9 * (3 + 2)
+    assert sum(row.multiply_adds for row in rows) == 9 * 16 * 24 * 3 + 9 * 4 * 6 * 2
+
+
 def test_every_rule_counted_by_hand():
     picture = keras.Input((8, 8, 3))
     x = keras.layers.AveragePooling2D(2, name="average")(picture)  # 4×4×3 from 8×8×3

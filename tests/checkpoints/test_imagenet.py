@@ -89,6 +89,17 @@ def test_a_partial_load_is_an_error_and_changes_nothing(change):
         np.testing.assert_array_equal(old, new)
 
 
+def test_a_pytorch_file_fills_as_its_arrays_do(tmp_path):
+    torch = pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    model = ResNet(18, width=4)
+    arrays = state_dict(model, "resnet")
+    torch.save({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}, tmp_path / "resnet18.pth")
+    report = imagenet.load(model, tmp_path / "resnet18.pth")
+    assert len(report.filled) == len(model.weights)
+    kernel = np.array(model.get_layer("resnet_layer4_1_conv2").conv.kernel)
+    np.testing.assert_array_equal(kernel, arrays["layer4.1.conv2.weight"].transpose(2, 3, 1, 0))
+
+
 def test_a_model_without_a_backbone_is_refused():
     with pytest.raises(SodkerasError, match="needs a backbone"):
         imagenet.load(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), {})

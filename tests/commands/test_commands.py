@@ -11,6 +11,7 @@ import pytest
 
 from helpers import photo, tiny_model, write_photo
 from sodkeras.commands.main import VERBS, main
+from sodkeras.runtimes import load_keras
 from sodkeras.tflite.convert import convert
 
 
@@ -172,6 +173,19 @@ def test_weights_import_of_the_released_file(reference, tmp_path, capsys):
     assert main(["weights", "import", str(source), f"--out={out}", f"--statistics={photos}"]) == 0
     assert "112 batch norms have statistics from 1 pictures" in capsys.readouterr().out
     assert main(["predict", str(photos), f"--model={out}", f"--out={tmp_path / 'maps'}"]) == 0
+
+
+@pytest.mark.reference
+def test_weights_import_of_a_checkpoint_and_its_plan(reference, tmp_path, capsys):
+    pytest.importorskip("torch", reason="the extra `torch` is not installed")
+    folder = reference / "reference/weights"
+    out = tmp_path / "csnet.keras"
+    source, plan = folder / "csnet-L-x2.pth.tar", folder / "csnet-L-x2.bin"
+    assert main(["weights", "import", str(source), f"--plan={plan}", f"--out={out}"]) == 0
+    assert "licence: CC BY-NC-SA 4.0" in capsys.readouterr().out
+    golden = np.load(reference / "reference/csnet_l_x2_golden.npz")
+    logits = load_keras(out)(golden["rand_input"].transpose(0, 2, 3, 1))["saliency_logits"]
+    assert np.abs(logits - golden["rand_logits"].transpose(0, 2, 3, 1)).max() <= 5e-5
 
 
 def test_convert_verify_benchmark_from_end_to_end(models, tmp_path, capsys):

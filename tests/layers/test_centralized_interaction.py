@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sodkeras.flatten import flatten
-from sodkeras.layers import CentralizedInteraction, RelativeGlobalCalibration
+from sodkeras.layers import CentralizedInteraction, PyramidPooling, RelativeGlobalCalibration
 
 RNG = np.random.default_rng(0)
 SHAPES = [(12, 10, 3), (6, 5, 4), (3, 3, 5)]
@@ -33,6 +33,26 @@ def test_calibration_has_the_papers_parameters():
     layer = RelativeGlobalCalibration(64)
     layer.build((None, None, None, 64), (None, None, None, 64))
     assert sum(int(np.prod(weight.shape)) for weight in layer.trainable_weights) == 221_952
+
+
+def test_pyramid_pooling_stands_beside_the_means_of_its_source():
+    layer = PyramidPooling(8, sizes=(1, 2))
+    x, source = RNG.normal(size=(2, 5, 6, 4)).astype("float32"), RNG.normal(size=(2, 4, 3, 4)).astype("float32")
+    result = np.array(layer(x, source))
+    # 4×3 in 2×2 regions: the middle column belongs to both sides.
+    rows, columns = (slice(0, 2), slice(2, 4)), (slice(0, 2), slice(1, 3))
+    means = np.stack([np.stack([source[:, i, j].mean((1, 2)) for j in columns], 1) for i in rows], 1)
+    whole, corners = (
+        np.array(unit(value))
+        for unit, value in zip(layer.reductions, (source.mean((1, 2), keepdims=True), means), strict=True)
+    )
+    # The four regions stand at the corners of x, and what is between them is bilinear.
+    down, across = np.linspace(0, 1, 5)[:, None, None], np.linspace(0, 1, 6)[:, None]
+    spread = corners[:, :1] * (1 - down) + corners[:, 1:] * down
+    spread = spread[:, :, :1] * (1 - across) + spread[:, :, 1:] * across
+    wider = [np.broadcast_to(whole, (2, 5, 6, whole.shape[-1])), spread]
+    expected = np.array(layer.output_unit(np.concatenate([x, *wider], -1).astype("float32")))
+    np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("interactor", ["none", "conv2", "conv4", "rgc", "ppm"])

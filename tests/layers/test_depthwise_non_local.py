@@ -1,8 +1,11 @@
 """The depthwise non-local layer against NumPy, written from the paper's formulas."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sodkeras.layers import DepthwiseNonLocal
 
@@ -101,6 +104,25 @@ def test_multiply_adds_are_the_papers_formula():
     layer.build((None, 45, 45, 32))
     pairs, linear = (32 * 45) ** 2 * (22 + 22) // 9, 32 * 45 * 45 * 4 * 22
     assert layer.multiply_adds() == pairs + linear
+
+
+def operators(channels, parts):
+    """Those of the layer's graph for one picture of 12×18."""
+    layer = DepthwiseNonLocal("vertical", parts)
+    layer.build((None, 12, 18, channels))
+    return tf.function(layer).get_concrete_function(tf.TensorSpec((1, 12, 18, channels))).graph.get_operations()
+
+
+def test_memory_falls_with_the_parts():
+    """Nothing that is ever held is larger than the similarities of all parts, (C · W)² / s of them."""
+    for parts in (1, 3, 9):
+        sizes = [math.prod(output.shape) for operator in operators(16, parts) for output in operator.outputs]
+        assert max(sizes) == (16 * 18) ** 2 // parts
+
+
+def test_neither_parts_nor_channels_are_gone_through_one_by_one():
+    numbers = {len(operators(channels, parts)) for channels, parts in ((4, 3), (4, 9), (16, 3), (16, 9))}
+    assert len(numbers) == 1
 
 
 def test_parts_that_do_not_divide_are_refused_with_those_that_do():

@@ -112,6 +112,31 @@ def test_simplified_form_is_depthwise_and_keeps_scales_apart():
         np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("strides", [1, 2])
+def test_without_exchange_each_scale_is_a_convolution_of_its_own(strides):
+    layer = OctaveConv([4, 2], 3, strides, cross_scale=False)
+    arrays = pictures({0: 3, 1: 5})
+    layer(arrays)
+    randomise(layer)
+    assert set(layer.convs) == {"0to0", "1to1"}
+    for scale, (y, x) in enumerate(zip(layer(arrays), arrays, strict=True)):
+        x = pool(x.astype("float64"), strides, np.mean)
+        convolved = convolve(x, layer.convs[f"{scale}to{scale}"].kernel.numpy())
+        wanted = normalise(convolved, layer.norms[str(scale)], layer.activations[str(scale)])
+        np.testing.assert_allclose(y, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("activation", "slope"), [("relu", 0), ("leaky_relu", 0.01)])
+def test_other_activations_have_their_slope(activation, slope):
+    layer, without = OctaveConv([2, 3], activation=activation), OctaveConv([2, 3], activation=None)
+    arrays = pictures({0: 3, 1: 2})
+    for each in (layer, without):
+        each(arrays)
+        randomise(each)
+    for y, x in zip(layer(arrays), without(arrays), strict=True):
+        np.testing.assert_allclose(y, np.where(np.array(x) > 0, x, slope * np.array(x)), rtol=1e-6)
+
+
 def test_one_scale_in_and_out_is_an_ordinary_strided_convolution():
     layer = OctaveConv([4], 3, 2, activation=None)
     plain = keras.layers.Conv2D(4, 3, 2, padding="same", use_bias=False)
