@@ -18,13 +18,16 @@ bench:
 	python benchmarks/onnx_runtime.py
 	python benchmarks/float_noise.py
 
-# The app's tests on the JVM, and an APK without an inference runtime, of the models that `make demo` wrote.
-android:
-	android_demo/make_apk.sh
+# What the app and the page run: the network that comes with the package, or MODELS=out/demo for what `make demo` wrote.
+MODELS ?= sodkeras/presets
 
-# The page, served on this machine, with the models that `make demo` wrote.
+# The app's tests on the JVM, and an APK without an inference runtime.
+android:
+	android_demo/make_apk.sh $(MODELS)
+
+# The page, served on this machine.
 web:
-	cd web_demo && npm ci && node build.mjs --models=../out/demo && python3 -m http.server --directory dist 8000
+	cd web_demo && npm ci && node build.mjs --models=$(abspath $(MODELS)) && python3 -m http.server --directory dist 8000
 
 # What the networks compute on emulated Cortex-A76 and A53, and in how many instructions: not a time. Needs Debian's
 # qemu-user; an hour or two. The rows go to benchmarks/arm/instructions.csv.

@@ -5,9 +5,9 @@
 #
 # usage: android_demo/make_apk.sh [FOLDER]
 #
-# FOLDER holds models and their .json files, as sodkeras convert writes them; default out/demo, where sodkeras demo does.
+# FOLDER holds models, as sodkeras convert writes them; default sodkeras/presets, the network that comes with the package.
 set -euo pipefail
-models=$(realpath -m "${1:-$(dirname "$0")/../out/demo}")
+models=$(realpath -m "${1:-$(dirname "$0")/../sodkeras/presets}")
 cd "$(dirname "$0")"
 package=org.sodkeras.demo
 for tool in javac aapt aapt2 zipalign apksigner unzip zip; do
@@ -26,7 +26,9 @@ ls "$models"/*.tflite > /dev/null 2>&1 || {
 rm -rf build/apk
 mkdir -p build/apk/{gen,stubs,classes,assets/models}
 for model in "$models"/*.tflite; do
-  cp "$model" "${model%.tflite}.json" build/apk/assets/models/
+  cp "$model" build/apk/assets/models/
+  json=${model%.tflite}.json
+  [ ! -e "$json" ] || cp "$json" build/apk/assets/models/
 done
 
 # Gradle fills in the package's name; the element that this aapt2 does not know concerns the GPU on Android 12 and later.

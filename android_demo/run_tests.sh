@@ -3,7 +3,8 @@
 #
 # usage: android_demo/run_tests.sh [JAR]
 #
-# JAR holds other builds of the classes under test, such as those of a dex file.
+# JAR holds other builds of the classes under test, such as those of a dex file. $SODKERAS_RUN may name a .npz with what
+# Python made of a photo with the network in the package (tests/android_demo/test_jvm.py writes one).
 set -euo pipefail
 set -- ${1:+"$(realpath "$1")"}
 cd "$(dirname "$0")"
@@ -17,4 +18,5 @@ trap 'rm -rf "$classes"' EXIT
 javac --release 8 -Xlint:all -Xlint:-options -Werror -cp "$jars" -d "$classes" \
   $(find core/src -name '*.java')
 tests=$(cd core/src/test/java && find . -name '*Test.java' | sed 's|^\./||; s|\.java$||; s|/|.|g' | sort)
-java -cp "${1:+$1:}$classes:core/src/test/resources:$jars" org.junit.runner.JUnitCore $tests
+java -Dsodkeras.presets=../sodkeras/presets ${SODKERAS_RUN:+"-Dsodkeras.run=$SODKERAS_RUN"} \
+  -cp "${1:+$1:}$classes:core/src/test/resources:$jars" org.junit.runner.JUnitCore $tests

@@ -19,7 +19,7 @@ import org.sodkeras.core.Pipeline;
 import org.sodkeras.core.SaliencyEngine;
 import org.sodkeras.core.Selection;
 
-/** The models that were built into the app: assets/models/NAME.tflite, each with its NAME.json. */
+/** The models that were built into the app: assets/models/NAME.tflite, with NAME.json beside it or inside. */
 final class ModelStore implements SaliencyEngine.Opener {
     private static final String FOLDER = "models";
 
@@ -38,8 +38,9 @@ final class ModelStore implements SaliencyEngine.Opener {
                 continue;
             }
             try {
-                ModelMetadata metadata = ModelMetadata.parse(description(file));
-                found.add(new BundledModel(file, map(file).capacity() / 1e6, metadata));
+                ByteBuffer content = map(file);
+                ModelMetadata metadata = ModelMetadata.read(beside(file), content);
+                found.add(new BundledModel(file, content.capacity() / 1e6, metadata));
             } catch (ModelException error) {
                 refused.add(file + ": " + error.getMessage());
             }
@@ -76,7 +77,8 @@ final class ModelStore implements SaliencyEngine.Opener {
         }
     }
 
-    private String description(String file) throws ModelException {
+    /** The text of the file's JSON; null if there is none. */
+    private String beside(String file) {
         String name = file.substring(0, file.lastIndexOf('.')) + ".json";
         ByteArrayOutputStream text = new ByteArrayOutputStream();
         try (InputStream stream = assets.open(FOLDER + "/" + name)) {
@@ -85,7 +87,7 @@ final class ModelStore implements SaliencyEngine.Opener {
                 text.write(chunk, 0, count);
             }
         } catch (IOException error) {
-            throw new ModelException("It needs the file that sodkeras convert wrote beside it. Received: no " + name);
+            return null;
         }
         return new String(text.toByteArray(), StandardCharsets.UTF_8);
     }

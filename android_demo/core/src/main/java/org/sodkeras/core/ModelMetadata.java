@@ -1,5 +1,6 @@
 package org.sodkeras.core;
 
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.json.JSONException;
 import org.json.JSONObject;
@@ -41,6 +42,38 @@ public final class ModelMetadata {
     }
 
     /**
+     * Reads the JSON beside a file, or where there is none, the one inside.
+     *
+     * <p>A JSON that knows no tensors is a preset's. It says whose weights these are; the rest is said inside the file.
+     *
+     * @param beside null if nothing lies beside the file.
+     * @throws ModelException if neither is such a JSON, or asks for something that this app does not know.
+     */
+    public static ModelMetadata read(String beside, ByteBuffer file) throws ModelException {
+        String inside = FileMetadata.read(file);
+        if (beside == null && inside == null) {
+            throw new ModelException("It needs the file that sodkeras convert wrote beside it.");
+        }
+        return parse(beside == null ? inside : inside == null ? beside : completed(beside, inside));
+    }
+
+    private static String completed(String beside, String inside) throws ModelException {
+        try {
+            JSONObject preset = new JSONObject(beside);
+            if (preset.has("input_tensor")) {
+                return beside;
+            }
+            JSONObject json = new JSONObject(inside);
+            for (String key : new String[] {"name", "licence"}) {
+                json.put(key, preset.isNull(key) ? json.opt(key) : preset.get(key));
+            }
+            return json.toString();
+        } catch (JSONException error) {
+            throw foreign(error);
+        }
+    }
+
+    /**
      * Reads the JSON.
      *
      * @throws ModelException if it is no such JSON, or asks for something that this app does not know.
@@ -49,8 +82,12 @@ public final class ModelMetadata {
         try {
             return new ModelMetadata(new JSONObject(json));
         } catch (JSONException error) {
-            throw new ModelException(
-                    "The file beside the model is not what sodkeras convert writes: " + error.getMessage(), error);
+            throw foreign(error);
         }
+    }
+
+    private static ModelException foreign(JSONException error) {
+        return new ModelException(
+                "The file beside the model is not what sodkeras convert writes: " + error.getMessage(), error);
     }
 }

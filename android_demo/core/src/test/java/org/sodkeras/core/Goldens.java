@@ -51,8 +51,12 @@ final class Goldens {
     }
 
     static Map<String, Array> arrays(String name) throws IOException {
+        return arrays(open(name + ".npz"));
+    }
+
+    static Map<String, Array> arrays(InputStream npz) throws IOException {
         Map<String, Array> arrays = new HashMap<>();
-        try (ZipInputStream zip = new ZipInputStream(open(name + ".npz"))) {
+        try (ZipInputStream zip = new ZipInputStream(npz)) {
             for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
                 arrays.put(entry.getName().replace(".npy", ""), parse(readAll(zip)));
             }
