@@ -75,6 +75,7 @@ def train(settings, training, folder, validation=(), tests=None, strategy="one",
             for path, error in failures:
                 print(f"{path} was not scored: {error}")
         write_report(folder)
+        print(f"{folder}: last.keras, evaluation and report.html")
 
 
 def _train_network(settings, training, validation, folder, machines):

@@ -5,12 +5,17 @@ import os
 import sys
 
 
-def import_keras():
-    """Imports Keras and its backend; what they print to stderr at the C level (no CUDA, oneDNN on) goes nowhere."""
+def import_keras(find_devices=True):
+    """Imports Keras and its backend; what they print to stderr at the C level (no CUDA, oneDNN on) goes nowhere.
+
+    Args:
+        find_devices: whether the backend may look for its devices, which it does on first use, remarking on them.
+    """
     with _quiet_stderr():
         import keras
 
-        keras.ops.zeros(1)  # the backend looks for its devices on first use, and remarks on them
+        if find_devices:
+            keras.ops.zeros(1)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ examples:
   sodkeras train --recipe=fine_tune --network=runs/first/best.keras --data=mine --out=runs/mine
 """
 
+import collections
 import sys
 
 from absl import flags
@@ -46,7 +47,9 @@ def define_flags(flag_values):
     ):
         flags.DEFINE_multi_string(name, [], text, flag_values=flag_values)
     flags.DEFINE_string("out", None, "The run's folder.", flag_values=flag_values)
-    flags.DEFINE_string("strategy", "one", "one, mirrored or multiworker.", flag_values=flag_values)
+    flags.DEFINE_enum(
+        "strategy", "one", ["one", "mirrored", "multiworker"], "Which devices train.", flag_values=flag_values
+    )
     flags.DEFINE_integer(
         "devices", None, "GPUs of this machine that take part; default all.", lower_bound=1, flag_values=flag_values
     )
@@ -79,18 +82,22 @@ def run(flag_values, arguments):
         from sodkeras.data.check import check_pairs, stop_if_fatal
 
         everything = [*training, *validation, *(pair for pairs in tests.values() for pair in pairs)]
-        stop_if_fatal(check_pairs(everything, progress=sys.stderr.isatty()))
+        problems = check_pairs(everything, progress=sys.stderr.isatty())
+        stop_if_fatal(problems)
+        if problems:
+            kinds = collections.Counter(problem.kind for problem in problems)
+            found = ", ".join(f"{count} × {kind}" for kind, count in kinds.items())
+            print(f"found in the data: {found}; sodkeras data --check lists them and says what to do")
 
-    if flag_values.strategy == "one":  # other strategies choose the devices before anything looks for them
-        from sodkeras.commands.startup import import_keras
+    from sodkeras.commands.startup import import_keras
 
-        import_keras()
+    # Other strategies choose the devices before anything looks for them.
+    import_keras(find_devices=flag_values.strategy == "one")
     from sodkeras.training.trainer import train
 
     origin = {"recipe": flag_values.recipe, "short": flag_values.short, "changes": changes}
     strategy = flag_values.strategy, flag_values.devices
     train(settings, training, flag_values.out, validation, tests, *strategy, origin)
-    print(f"{flag_values.out}: last.keras, evaluation and report.html")
     return 0
 
 

@@ -1,5 +1,8 @@
+import shutil
+
 import pytest
 
+from helpers import write_photo
 from sodkeras.commands.main import main
 from sodkeras.training.settings import read_recipe, recipe_names
 
@@ -29,6 +32,7 @@ def test_settings_are_printed_as_they_were_resolved(capsys):
         (["--recipe=csnet", "--set=learning_rat=1"], 1, "did you mean learning_rate"),
         (["--recipe=csnet", "--set=learning_rate"], 1, "KEY=VALUE. Received: learning_rate"),
         (["--recipe=csnet", "--epochs=many"], 2, "--epochs"),
+        (["--recipe=csnet", "--strategy=mirored"], 2, "--strategy=mirored: value should be one of <one|mirrored|"),
         (["--recipe=csnet", "--epochs=0"], 1, "epochs must be at least 1. Received: 0"),
         (["--recipe=csnet", "--data=nowhere", "--out=run"], 1, "no such folder"),
     ],
@@ -48,3 +52,22 @@ def test_a_damaged_file_is_found_before_training(tmp_path, capsys):
     assert main(["train", "--recipe=csnet", f"--data={tmp_path / 'set'}", f"--out={tmp_path / 'run'}"]) == 1
     assert "60 files cannot be used" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_doubtful_about_the_data_is_said_and_training_begins(tmp_path, capsys, monkeypatch):
+    """A picture that is also in the test set makes every score too good."""
+    for folder in ("training", "test"):
+        (tmp_path / folder / "images").mkdir(parents=True)
+        (tmp_path / folder / "masks").mkdir()
+    for number in range(30):
+        write_photo(tmp_path / f"training/images/{number}.png", seed=number)
+        write_photo(tmp_path / f"training/masks/{number}.png", seed=number)
+    for kind in ("images", "masks"):
+        shutil.copy(tmp_path / f"training/{kind}/7.png", tmp_path / f"test/{kind}/other.png")
+    began = []
+    monkeypatch.setattr("sodkeras.training.trainer.train", lambda *arguments: began.append(arguments))
+    arguments = [f"--data={tmp_path / 'training'}", f"--test={tmp_path / 'test'}", f"--out={tmp_path / 'run'}"]
+    assert main(["train", "--recipe=csnet", *arguments]) == 0
+    assert "found in the data: " in (printed := capsys.readouterr().out)
+    assert "1 × duplicate" in printed and "sodkeras data --check lists them" in printed
+    assert len(began) == 1
