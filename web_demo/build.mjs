@@ -1,6 +1,7 @@
 // Writes the page into a folder that any server of plain files can serve: node build.mjs --models=DIR [--out=DIR]
 //
-// DIR holds .tflite files and, beside each, the .json that `sodkeras convert` wrote.
+// DIR holds .tflite files that `sodkeras convert` wrote, or sodkeras/presets. What a .json beside one does not say is
+// taken from inside the file.
 
 import { createHash } from "node:crypto";
 import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
@@ -12,6 +13,7 @@ import { build } from "esbuild";
 
 import { readDescription } from "./page/description.js";
 import { DemoError } from "./page/errors.js";
+import { describe } from "./page/metadata.js";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const NUMERICS = {
@@ -35,10 +37,9 @@ async function main() {
   await mkdir(path.join(out, "models"), { recursive: true });
   const examples = await copyExamples(out);
   await copyPage(out);
-  for (const { file } of models) {
-    for (const name of [file, jsonBeside(file)]) {
-      await cp(path.join(values.models, name), path.join(out, "models", name));
-    }
+  for (const { file, json } of models) {
+    await cp(path.join(values.models, file), path.join(out, "models", file));
+    await writeFile(path.join(out, "models", jsonBeside(file)), JSON.stringify(json, null, 2) + "\n");
   }
   const list = models.map(({ file, label, bytes }) => ({
     label,
@@ -65,20 +66,22 @@ async function findModels(folder) {
     if (content.toString("latin1", 4, 8) !== "TFL3") {
       throw new DemoError(`The file is not a .tflite model. Received: ${file}`);
     }
-    if (!names.includes(jsonBeside(file))) {
-      throw new DemoError(`Put the .json that sodkeras convert wrote beside the model. Received: ${file}`);
+    let beside = null;
+    if (names.includes(jsonBeside(file))) {
+      try {
+        beside = JSON.parse(await readFile(path.join(folder, jsonBeside(file)), "utf8"));
+      } catch {
+        throw new DemoError(`The file is not JSON. Received: ${jsonBeside(file)}`);
+      }
     }
-    let json;
-    try {
-      json = JSON.parse(await readFile(path.join(folder, jsonBeside(file)), "utf8"));
-    } catch {
-      throw new DemoError(`The file is not JSON. Received: ${jsonBeside(file)}`);
-    }
+    const json = describe(beside, content);
+    if (!json) throw new DemoError(`Put the .json that sodkeras convert wrote beside the model. Received: ${file}`);
     const { name, numerics, preprocessing } = readDescription(json, jsonBeside(file));
     const size = `${preprocessing.height}×${preprocessing.width}`;
     const bytes = content.length;
-    const label = `${name} ${size}, ${NUMERICS[numerics] ?? numerics}, ${(bytes / 1e6).toFixed(1)} MB`;
-    models.push({ file, label, bytes, isInteger: numerics === "static_wi8_ai8" });
+    const title = name.replace(/_int8$/, ""); // which is said after it
+    const label = `${title} ${size}, ${NUMERICS[numerics] ?? numerics}, ${(bytes / 1e6).toFixed(1)} MB`;
+    models.push({ file, json, label, bytes, isInteger: numerics === "static_wi8_ai8" });
   }
   if (!models.length) throw new DemoError(`The folder holds no .tflite; run sodkeras convert. Received: ${folder}`);
   // The page begins with the first: 8-bit integer is the quickest, then the smallest file.

@@ -2,11 +2,13 @@
 
 import json
 import os
+import pathlib
 
 import cv2
 import numpy as np
 import pytest
 
+import sodkeras
 from helpers import photo
 from sodkeras import Predictor
 from sodkeras.checkpoints import import_file
@@ -17,7 +19,7 @@ from sodkeras.tflite.convert import convert
 
 @pytest.fixture(scope="module")
 def look(node, tmp_path_factory):
-    """Gives what a page's worker makes of pictures: (entry, network's map, PNG) by (numerics, picture)."""
+    """Gives what a page's worker makes of pictures: (entry, network's map, PNG) by (name's end, picture)."""
 
     def run(page, paths):
         out = tmp_path_factory.mktemp("maps")
@@ -25,12 +27,13 @@ def look(node, tmp_path_factory):
         done = node("tests/maps.mjs", input=json.dumps(job), timeout=1200)
         assert done.returncode == 0, done.stderr
         entries = json.loads(done.stdout)["maps"]
-        assert len(entries) == 2 * len(paths)
+        assert len(entries) == len(list(page.glob("models/*.tflite"))) * len(paths) > 0
         result = {}
         for entry in entries:
             network_map = np.fromfile(out / entry["map"], "<f4").reshape(entry["height"], entry["width"])
             png = cv2.imread(str(out / entry["png"]), cv2.IMREAD_GRAYSCALE)
-            result[entry["model"].split("-")[-1], os.path.basename(entry["picture"])] = (entry, network_map, png)
+            ending = os.path.basename(entry["model"]).split("-")[-1]
+            result[ending, os.path.basename(entry["picture"])] = (entry, network_map, png)
         return result
 
     return run
@@ -83,6 +86,17 @@ def test_a_rotated_photo_stands_upright(found):
     assert entry["photo"] == {"width": 80, "height": 60} and png.shape == (60, 80)
 
 
+def test_maps_of_the_networks_in_the_package_are_pythons(look, build, examples):
+    """Their folder is built as it is: beside each lies a preset, and the rest is said inside the file."""
+    presets = pathlib.Path(sodkeras.__file__).parent / "presets"
+    photos = [examples / f"{name}.jpg" for name in ("astronaut", "cat", "coffee", "rocket")]
+    found = look(build(presets), photos)
+    for (model, name), (_, network_map, _) in found.items():
+        expected, _ = expected_maps(presets, model, examples / name)
+        assert expected.max() - expected.min() > 0.2  # else any two maps would agree
+        np.testing.assert_array_equal(network_map, expected, f"{model} {name}")
+
+
 @pytest.mark.slow
 @pytest.mark.reference
 def test_maps_of_the_released_network_are_pythons(look, build, examples, reference, tmp_path):
@@ -126,7 +140,8 @@ def test_the_build_refuses_what_the_page_could_not_run(chromium, node, models, t
     folder.mkdir()
     model = next(models.glob("*float32.tflite"))
     if case == "no json":
-        (folder / model.name).write_bytes(model.read_bytes())
+        # Nor does the file say inside what it is: the metadata's name is another.
+        (folder / model.name).write_bytes(model.read_bytes().replace(b"sodkeras", b"others'!"))
     elif case == "foreign":
         (folder / model.name).write_bytes(b"not a model, this")
         (folder / model.with_suffix(".json").name).write_bytes(model.with_suffix(".json").read_bytes())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sodkeras import Preprocessing, compositing
-from sodkeras.runtimes import _dequantize, _quantize
+from sodkeras.runtimes import _dequantize, _quantize, read_metadata
 
 RANDOM = np.random.default_rng(0)
 
@@ -169,3 +169,23 @@ def test_a_foreign_description_is_refused_in_one_sentence(step, change, what):
     assert step("describe", description=GOOD)[0] == "tiny"
     sentence = step("describe", description=GOOD | change)
     assert what in sentence and "Received: " in sentence and "\n" not in sentence
+
+
+def test_what_a_file_says_of_itself_is_what_python_reads(step, models, tmp_path):
+    path = next(models.glob("*ai8.tflite"))
+    content = path.read_bytes()
+    inside = read_metadata(content, path)
+
+    def described(content, **job):
+        (tmp_path / "some.tflite").write_bytes(content)
+        return json.loads(step("metadata", file=str(tmp_path / "some.tflite"), **job)[0])
+
+    assert described(content) == inside
+    preset = {"name": "ours", "licence": "Apache-2.0", "preprocessing": {"divisor": "of the float network"}}
+    assert described(content, beside=preset) == inside | {"name": "ours", "licence": "Apache-2.0"}
+    beside = inside | {"name": "by hand"}
+    assert described(content, beside=beside) == beside
+    foreign = content.replace(b"sodkeras", b"others'!")
+    assert described(foreign) is None and described(foreign, beside=preset) == preset
+    for length in (0, 3, 30, 300):
+        assert described(content[:length]) is None, length

@@ -1,6 +1,7 @@
 // What lies beside the page since it was built, and the models that a visitor brings.
 
 import { DemoError } from "./errors.js";
+import { describe } from "./metadata.js";
 
 /** The list that build.mjs wrote: [{label, model, description, bytes}], the one to begin with first. */
 export async function listModels() {
@@ -27,26 +28,28 @@ export async function fetchModel({ model, description }) {
 }
 
 /**
- * A model from a visitor's files: a .tflite and the .json beside it.
+ * A model from a visitor's files: a .tflite that says what it is, or one and the .json beside it.
  *
- * @throws {DemoError} if they are not one of each, or the JSON is none.
+ * @throws {DemoError} if they are neither, or the JSON is none.
  */
 export async function readModel(files) {
   const received = files.map((file) => file.name).join(", ") || "nothing";
   const ending = (suffix) => files.filter((file) => file.name.toLowerCase().endsWith(suffix));
-  const [models, descriptions] = [ending(".tflite"), ending(".json")];
-  if (models.length !== 1 || descriptions.length !== 1) {
-    throw new DemoError(
-      `Choose two files together: a .tflite and the .json that sodkeras convert wrote beside it. Received: ${received}`,
-    );
-  }
-  let json;
+  const [[model, ...others], [description, ...more]] = [ending(".tflite"), ending(".json")];
+  const foreign = new DemoError(
+    `Choose two files together: a .tflite and the .json that sodkeras convert wrote beside it. Received: ${received}`,
+  );
+  if (!model || others.length || more.length) throw foreign;
+  let beside = null;
   try {
-    json = JSON.parse(await descriptions[0].text());
+    if (description) beside = JSON.parse(await description.text());
   } catch {
-    throw new DemoError(`The file is not JSON. Received: ${descriptions[0].name}`);
+    throw new DemoError(`The file is not JSON. Received: ${description.name}`);
   }
-  return { name: models[0].name, bytes: await models[0].arrayBuffer(), json, jsonName: descriptions[0].name };
+  const bytes = await model.arrayBuffer();
+  const json = describe(beside, new Uint8Array(bytes));
+  if (!json) throw foreign;
+  return { name: model.name, bytes, json, jsonName: (description ?? model).name };
 }
 
 async function get(path) {

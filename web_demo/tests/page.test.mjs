@@ -129,6 +129,11 @@ test("what is wrong is said in one sentence, and the page works on", async () =>
   await own.setInputFiles([picture("other.tflite"), picture("other.json")]);
   await status(/^photo\.jpg/);
   assert.equal(await page.locator("#model option:checked").textContent(), "other.tflite (yours)");
+  await page.locator("#model").selectOption({ index: 0 });
+  await status(/^photo\.jpg/);
+  await own.setInputFiles([picture("other.tflite")]); // what the JSON would say stands in the file, too
+  await status(/^photo\.jpg/);
+  assert.equal(await page.locator("#model option:checked").textContent(), "other.tflite (yours)");
 });
 
 test("the camera shows what it sees until a picture is kept", async () => {

@@ -1,11 +1,13 @@
 // The page's arithmetic without a browser, for Python to compare with: reads a job as JSON from stdin, whose arrays are
 // lists, and prints the result of the step it names.
 
+import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 
 import { blurBackground } from "../page/background.js";
 import { VIEWS } from "../page/compositing.js";
 import { readDescription } from "../page/description.js";
+import { describe } from "../page/metadata.js";
 import { networkInput, saliencyMap } from "../page/preprocessing.js";
 import { ResizedMap, resizePicture } from "../page/resize.js";
 
@@ -32,6 +34,7 @@ const STEPS = {
     return result;
   },
   describe: ({ description }) => [readDescription(description, "test").name],
+  metadata: ({ file, beside }) => [JSON.stringify(describe(beside ?? null, readFileSync(file)))],
 };
 
 const { step, ...job } = JSON.parse(await text(process.stdin));

@@ -1,4 +1,5 @@
-// The picture of the page in the documentation: node tests/screenshot.mjs DIST FILE.jpg, with DIST built with u2netp.
+// The picture of the page in the documentation: node tests/screenshot.mjs DIST FILE.jpg, with DIST built
+// with the model that is to be shown.
 
 import { writeFile } from "node:fs/promises";
 
