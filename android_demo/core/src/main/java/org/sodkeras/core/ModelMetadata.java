@@ -52,7 +52,7 @@ public final class ModelMetadata {
     public static ModelMetadata read(String beside, ByteBuffer file) throws ModelException {
         String inside = FileMetadata.read(file);
         if (beside == null && inside == null) {
-            throw new ModelException("It needs the file that sodkeras convert wrote beside it.");
+            throw new ModelException("It needs the JSON that sodkeras convert wrote beside it. Received: none, and none inside.");
         }
         return parse(beside == null ? inside : inside == null ? beside : completed(beside, inside));
     }
