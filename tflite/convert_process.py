@@ -12,7 +12,7 @@ from sodkeras.tflite.metadata import describe, describe_calibration, describe_te
 from sodkeras.tflite.numerics import interfaces, needs_calibration
 
 #: Pictures on which a finished file is compared with its source before it is given out.
-_PICTURES_FOR_PARITY = 8
+_PICTURES_FOR_PARITY, _PICTURES_FOR_RANGES = 8, 16
 #: Pictures on which every layer is rounded in turn, and those on which a file has to keep to a budget.
 _PICTURES_FOR_COSTS, _PICTURES_FOR_BUDGET = 2, 20
 #: A float32 file whose maps differ by more in the mean is not given out.
@@ -83,11 +83,13 @@ class _Conversion:
 
     @functools.cached_property
     def _calibrated(self):
+        from sodkeras.tflite.activation_ranges import choose_ranges
         from sodkeras.tflite.integer_source import Calibrated
 
-        _, saved_model = self._integer_source
+        source, saved_model = self._integer_source
+        ranges = choose_ranges(source.model, list(self._batches("choosing ranges", _PICTURES_FOR_RANGES)))
         calibration = functools.partial(self._batches, "calibrating")
-        return Calibrated(saved_model, calibration, "normalisation" in self._job["inside"])
+        return Calibrated(saved_model, calibration, ranges, "normalisation" in self._job["inside"])
 
     def _integers(self, numerics):
         from sodkeras.tflite.integer_source import convert_16

@@ -80,11 +80,12 @@ class Calibrated:
     Args:
         saved_model: the folder of an exported `IntegerSource.model`.
         batches: a function that gives the pictures to calibrate with, preprocessed, `[1, H, W, 3]`.
+        ranges: of layers, other ranges than those on the pictures, as `sodkeras.tflite.activation_ranges` gives them.
         takes_bytes: whether the input is a picture's bytes: the input's range is then all of 0 … 255, and its integers
             are those bytes (of int8, less 128).
     """
 
-    def __init__(self, saved_model, batches, takes_bytes):
+    def __init__(self, saved_model, batches, ranges, takes_bytes):
         import tensorflow as tf
 
         converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
@@ -93,9 +94,7 @@ class Calibrated:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         # What the converter's own debugger does to try one quantization after another.
         converter._experimental_calibrate_only = True
-        self._content = converter.convert()
-        if takes_bytes:
-            self._content = _with_input_range(self._content, 0.0, 255.0)
+        self._content = _with_ranges(converter.convert(), ranges, (0.0, 255.0) if takes_bytes else None)
 
     def quantize(self, float_layers, interface):
         """The 8-bit file's bytes.
@@ -170,13 +169,23 @@ def convert_16(saved_model, batches, interface):
     return converter.convert()
 
 
-def _with_input_range(content, low, high):
+def _with_ranges(content, ranges, input_range):
+    """The file with other ranges: of layers' results, but not of the file's output, and of its input."""
     from tensorflow.lite.tools import flatbuffer_utils
 
     model = flatbuffer_utils.convert_bytearray_to_object(content)
     graph = model.subgraphs[0]
-    quantization = graph.tensors[graph.inputs[0]].quantization
-    if quantization is None or quantization.min is None:
+    if graph.tensors[graph.inputs[0]].quantization is None or graph.tensors[graph.inputs[0]].quantization.min is None:
         raise SodkerasError("The converter left the input without a range. Received: TensorFlow of another version")
-    quantization.min, quantization.max = [low], [high]
+    order = {name: index for index, name in enumerate(ranges)}
+    for index, tensor in enumerate(graph.tensors):
+        if tensor.quantization is None or tensor.quantization.min is None:
+            continue
+        # An operator that several layers were made into gives what the last of them gives.
+        layers = sorted(_layers_of(tensor.name.decode()) & order.keys(), key=order.get)
+        chosen = ranges[layers[-1]] if layers and index not in graph.outputs else None
+        if index in graph.inputs:
+            chosen = input_range
+        if chosen is not None:
+            tensor.quantization.min, tensor.quantization.max = ([float(end)] for end in chosen)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

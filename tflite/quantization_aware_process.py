@@ -13,7 +13,7 @@ from sodkeras.tflite.child_process import answer
 
 #: The share of the pairs that measures the error, and how many at most.
 _HELD_OUT, _MOST_HELD_OUT = 0.1, 16
-_PICTURES_FOR_PARITY = 8
+_PICTURES_FOR_PARITY, _PICTURES_FOR_RANGES = 8, 16
 
 
 class _Training:
@@ -143,6 +143,7 @@ class _Training:
             file.write(heading + ",".join(map(str, row.values())) + "\n")
 
     def _convert(self, lowered, facts):
+        from sodkeras.tflite.activation_ranges import choose_ranges
         from sodkeras.tflite.convert_process import export
         from sodkeras.tflite.inside import DEFAULT
         from sodkeras.tflite.integer_source import Calibrated
@@ -153,9 +154,9 @@ class _Training:
         self._save(lowered, network)
         self._say(f"{self._name}: converting")
         exported = export(lowered, f"{job['scratch']}/trained")
-        content = Calibrated(exported, lambda: self._batches("calibrating"), False).quantize(
-            facts["float_layers"], "int8"
-        )
+        ranges = choose_ranges(lowered, list(self._batches("choosing ranges", _PICTURES_FOR_RANGES)))
+        calibrated = Calibrated(exported, lambda: self._batches("calibrating"), ranges, False)
+        content = calibrated.quantize(facts["float_layers"], "int8")
         preprocessing = self._model.preprocessing
         metadata = describe(self._model, job["source"], "static_wi8_ai8", preprocessing, DEFAULT)
         metadata |= {
