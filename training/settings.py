@@ -246,6 +246,8 @@ def _as_kind(name, kind, value):
     kinds = typing.get_args(kind) or (kind,)
     if value is None and type(None) in kinds:
         return None
+    if value is None and "none" in _CHOICES.get(name, ()):
+        return "none"  # the name of a choice, which "--set=NAME=none" writes as well
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if tuple in kinds and isinstance(value, (list, tuple, int)) and not isinstance(value, bool):

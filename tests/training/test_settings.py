@@ -106,3 +106,9 @@ def test_a_file_that_is_no_recipe_is_one_sentence(tmp_path, text, message):
 def test_a_recipe_that_there_is_not_names_the_nearest():
     with pytest.raises(SodkerasError, match=r"did you mean csnet_prune\? Received: csnet_prun$"):
         read_recipe("csnet_prun")
+
+
+def test_none_is_a_choice_where_it_is_one():
+    assert Settings().changed(parse_changes(["decay_exempt=none", "size=none"])).decay_exempt == "none"
+    with pytest.raises(SodkerasError, match="loss is a text"):
+        Settings().changed(parse_changes(["loss=none"]))
