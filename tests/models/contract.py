@@ -1,10 +1,14 @@
 """What every network promises (see `sodkeras.models.base`), as checks that a network's test calls."""
 
+import cv2
 import keras
 import numpy as np
 
+from sodkeras.analysis import complexity
 from sodkeras.flatten import flatten
 from sodkeras.models import MODELS, InferenceModel
+from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
+from sodkeras.tflite.convert import convert
 
 RNG = np.random.default_rng(0)
 
@@ -68,6 +72,38 @@ def check_flattens(model):
     for name, value in arrays(flat(batch)).items():
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
     assert {id(weight) for weight in flat.weights} == {id(weight) for weight in model.weights}
+
+
+def check_costs(model):
+    """`sodkeras profile` counts every parameter once, and its rows add up."""
+    height, width = pictures(model).shape[1:3]
+    counted = complexity(model, (height, width))
+    statistics = {id(v) for part in model._flatten_layers() for v in part.non_trainable_variables if "moving" in v.name}
+    values = [int(np.prod(weight.shape)) for weight in model.weights if id(weight) not in statistics]
+    assert counted.parameters == sum(values)
+    for count in ("parameters", "multiply_adds", "flops"):
+        assert getattr(counted, count) == sum(getattr(row, count) for row in counted.layers) > 0
+
+
+def check_converts(model, examples, folder):
+    """Files in float and in 8 bits for LiteRT, which knows its own operators alone; float computes what Keras does.
+
+    Args:
+        model: a network whose maps are not all black or white.
+        examples: the folder of photos.
+        folder: where the files go.
+
+    Returns:
+        The runtime of the 8-bit file.
+    """
+    float32, int8 = convert(model, folder, ["float32", "int8"], calibration=examples)
+    batch = model.preprocessing(cv2.imread(str(examples / "cat.jpg"))[..., ::-1])
+    expected = KerasRuntime(model)(batch)
+    assert expected.std() > 1e-4
+    assert np.abs(LiteRTRuntime(float32)(batch) - expected).max() < 1e-4
+    runtime = LiteRTRuntime(int8)
+    assert np.abs(runtime(batch) - expected).mean() < 0.05
+    return runtime
 
 
 def check_backbone(model, backbone):

@@ -10,8 +10,6 @@ from sodkeras.analysis.complexity import complexity
 from sodkeras.backbones import ResNet
 from sodkeras.checkpoints import cii as checkpoint
 from sodkeras.models import CII
-from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
-from sodkeras.tflite.convert import convert
 
 TINY = {"width": 4, "filters": 8}
 
@@ -34,6 +32,7 @@ def test_contract(tiny, tmp_path):
     contract.check_inference_model(tiny)
     contract.check_round_trip(tiny, tmp_path)
     contract.check_flattens(tiny)
+    contract.check_costs(tiny)
     contract.check_backbone(tiny, ResNet(18, width=4))
 
 
@@ -84,11 +83,7 @@ def test_converts_to_float_and_int8(examples, tmp_path):
     score = tiny.get_layer("score")
     logits = tiny(tiny.preprocessing(cv2.imread(str(examples / "cat.jpg"))[..., ::-1]))["saliency_logits"]
     score.set_weights([weight / float(np.std(logits)) for weight in score.get_weights()])
-    float32, int8 = convert(tiny, tmp_path, ["float32", "int8"], calibration=examples)
-    batch = tiny.preprocessing(cv2.imread(str(examples / "cat.jpg"))[..., ::-1])
-    expected = KerasRuntime(tiny)(batch)
-    assert np.abs(LiteRTRuntime(float32)(batch) - expected).max() < 1e-4
-    assert np.abs(LiteRTRuntime(int8)(batch) - expected).mean() < 0.05
+    contract.check_converts(tiny, examples, tmp_path)
 
 
 @pytest.mark.reference

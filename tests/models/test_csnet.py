@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import contract
 from sodkeras.errors import SodkerasError
 from sodkeras.flatten import flatten
 from sodkeras.models import CSNet
@@ -20,6 +21,17 @@ SMALL = {
         "filters": 4,
     },
 }
+
+
+def test_contract(tmp_path):
+    model = CSNet(plan=SMALL)
+    randomise(model)
+    contract.check_outputs(model)
+    contract.check_inference_model(model)
+    contract.check_round_trip(model, tmp_path)
+    contract.check_flattens(model)
+    contract.check_costs(model)
+    assert model.backbone_variables == []
 
 
 def parameters(model):

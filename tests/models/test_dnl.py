@@ -1,6 +1,5 @@
 """DNL: the reconstruction's parameters, its arguments, its promises as a network."""
 
-import cv2
 import keras
 import numpy as np
 import pytest
@@ -10,8 +9,6 @@ from sodkeras import Preprocessing
 from sodkeras.backbones import MobileNetV2
 from sodkeras.layers import DepthwiseNonLocal
 from sodkeras.models import DNL
-from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
-from sodkeras.tflite.convert import convert
 from sodkeras.tflite.partitions import count_partitions
 
 # Few layers: tracing the training step takes most of a test's time.
@@ -45,6 +42,7 @@ def test_contract(tiny, tmp_path):
     contract.check_inference_model(tiny)
     contract.check_round_trip(tiny, tmp_path)
     contract.check_flattens(tiny)
+    contract.check_costs(tiny)
     contract.check_backbone(tiny, MobileNetV2(8, stages=STAGES, stem_filters=4))
 
 
@@ -109,13 +107,7 @@ def test_arguments_that_make_no_network_are_refused(arguments, says):
 
 
 def test_converts_to_float_and_int8(tiny, examples, tmp_path):
-    picture = cv2.imread(str(examples / "cat.jpg"))[..., ::-1]
-    float32, int8 = convert(tiny, tmp_path, ["float32", "int8"], calibration=examples)
-    batch = tiny.preprocessing(picture)
-    expected = KerasRuntime(tiny)(batch)
-    assert np.abs(LiteRTRuntime(float32)(batch) - expected).max() < 1e-4
-    runtime = LiteRTRuntime(int8)
-    assert np.abs(runtime(batch) - expected).mean() < 0.05
+    runtime = contract.check_converts(tiny, examples, tmp_path)
     # Their products of matrices would run outside XNNPACK in 8 bits, and split the graph.
     modules = {layer.name for layer in tiny.layers if isinstance(layer, DepthwiseNonLocal)}
     assert modules and modules <= set(runtime.metadata["float_layers"])

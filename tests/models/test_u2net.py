@@ -31,6 +31,7 @@ def test_contract(tiny, tmp_path):
     contract.check_inference_model(tiny)
     contract.check_round_trip(tiny, tmp_path)
     contract.check_flattens(tiny)
+    contract.check_costs(tiny)
     assert tiny.backbone_variables == []
 
 
