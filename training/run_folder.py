@@ -50,6 +50,8 @@ def run_record(settings, training, validation, origin):
 def open_run(folder, record):
     """Writes settings.json into a run's folder, or finds it to be that of the same run.
 
+    A start that failed before anything was trained leaves the folder free for other settings.
+
     Raises:
         SodkerasError: if the folder holds something else, a run of other settings or pictures, or a damaged file.
     """
@@ -57,14 +59,16 @@ def open_run(folder, record):
     if not path.exists():
         if folder.exists() and any(folder.iterdir()) and not (folder / "initial.keras").exists():
             raise SodkerasError(f"The folder holds something else; choose another --out. Received: {folder}")
-        with whole_file(path) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        _write(path, record)
         return
     try:
         old = json.loads(read_bytes(path))
         before, data = old["settings"], old["data"]["sha256"]
     except (ValueError, KeyError, TypeError):
         raise SodkerasError(f"The file is damaged; choose another --out. Received: {path}") from None
+    if not _has_begun(folder):
+        _write(path, record)
+        return
     now = record["settings"]
     changed = [
         f"{name} {before.get(name)!r}, now {now.get(name)!r}"
@@ -81,3 +85,12 @@ def open_run(folder, record):
             f"The run in this folder began with other pictures ({old['data']['training']} to train on, now "
             f"{record['data']['training']}); choose another --out. Received: {folder}"
         )
+
+
+def _write(path, record):
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _has_begun(folder):
+    return any(folder.glob("*.keras")) or any((folder / "checkpoints").glob("step-*.npz"))

@@ -1,4 +1,4 @@
-"""Each recipe, with a network as small as it comes, trains."""
+"""Each recipe, with a network as small as it comes and a shallow Res2Net, trains."""
 
 import json
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from helpers import TINY
+from sodkeras.backbones import res2net
 from sodkeras.runtimes import load_keras
 from sodkeras.training.settings import read_recipe
 from sodkeras.training.trainer import train
@@ -34,7 +35,8 @@ SMALL = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
-def test_a_recipe_trains(name, pairs, tmp_path):
+def test_a_recipe_trains(name, pairs, tmp_path, monkeypatch):
+    monkeypatch.setitem(res2net.BLOCKS, 50, (2, 1, 1, 1))
     changes = {"size": 48, "batch": 4, "epochs": 2, "backbone_weights": None, "save_every": 3, "re_estimate": 1}
     settings = read_recipe(name).changed(changes | SMALL[name])
     train(settings, pairs[:16], tmp_path, pairs[16:])

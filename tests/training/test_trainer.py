@@ -94,30 +94,45 @@ def test_training_learns_what_is_bright(settings, pairs, tmp_path):
     assert scores[0]["max_f"] > 0.9
 
 
+@pytest.fixture(scope="module")
+def whole(data_folder, tmp_path_factory):
+    """`whole(settings)`: the folder of a run that nothing happened to, on 16 pictures, with the others held out."""
+    runs = {}
+
+    def run(settings):
+        key = json.dumps(settings.to_dict())
+        if key not in runs:
+            pairs, runs[key] = find_pairs([data_folder]), tmp_path_factory.mktemp("whole") / "run"
+            train(settings, pairs[:16], runs[key], pairs[16:])
+        return runs[key]
+
+    return run
+
+
 @pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["plain", "everything"])
 @pytest.mark.parametrize("step", [3, 5, 8], ids=["between checkpoints", "behind one", "at an epoch's end"])
-def test_an_interrupted_run_ends_with_the_same_bits(settings, pairs, tmp_path, at_step, changes, step):
+def test_an_interrupted_run_ends_with_the_same_bits(settings, pairs, tmp_path, whole, at_step, changes, step):
     settings = dataclasses.replace(settings, **changes)
-    train(settings, pairs[:16], tmp_path / "whole", pairs[16:])
+    expected = whole(settings)
     at_step(step, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         train(settings, pairs[:16], tmp_path / "cut", pairs[16:])
     assert not (tmp_path / "cut" / "last.keras").exists()
     train(settings, pairs[:16], tmp_path / "cut", pairs[16:])
     for name in ("last.keras", "best.keras"):
-        assert weights(tmp_path / "cut" / name) == weights(tmp_path / "whole" / name)
-    assert log(tmp_path / "cut") == log(tmp_path / "whole")
+        assert weights(tmp_path / "cut" / name) == weights(expected / name)
+    assert log(tmp_path / "cut") == log(expected)
 
 
-def test_a_finished_run_is_scored_again_and_not_trained(settings, pairs, tmp_path):
-    train(settings, pairs[:16], tmp_path, pairs[16:])
-    before, rows = weights(tmp_path / "last.keras"), log(tmp_path)
-    shutil.rmtree(tmp_path / "evaluation")
-    (tmp_path / "last.keras").unlink()
-    train(settings, pairs[:16], tmp_path, pairs[16:])
-    assert weights(tmp_path / "last.keras") == before
-    assert log(tmp_path) == rows
-    assert (tmp_path / "evaluation" / "scores.json").exists()
+def test_a_finished_run_is_scored_again_and_not_trained(settings, pairs, tmp_path, whole):
+    run = shutil.copytree(whole(settings), tmp_path / "run")
+    before, rows = weights(run / "last.keras"), log(run)
+    shutil.rmtree(run / "evaluation")
+    (run / "last.keras").unlink()
+    train(settings, pairs[:16], run, pairs[16:])
+    assert weights(run / "last.keras") == before
+    assert log(run) == rows
+    assert (run / "evaluation" / "scores.json").exists()
 
 
 def test_what_is_kept_are_the_averages(settings, pairs, tmp_path):
@@ -203,6 +218,16 @@ def test_a_folder_of_other_settings_is_refused(settings, pairs, tmp_path, change
     train(dataclasses.replace(settings, epochs=1, save_every=7, samples=0), pairs[:16], tmp_path)
 
 
+def test_a_start_that_failed_leaves_the_folder_free(settings, pairs, tmp_path):
+    with pytest.raises(SodkerasError, match="Fewer pictures than a batch of 100"):
+        train(dataclasses.replace(settings, batch=100), pairs[:16], tmp_path)
+    with pytest.raises(SodkerasError, match="The loss is"):
+        train(dataclasses.replace(settings, optimizer="sgd", learning_rate=1e30), pairs[:16], tmp_path)
+    train(dataclasses.replace(settings, epochs=1), pairs[:16], tmp_path)
+    assert json.loads((tmp_path / "settings.json").read_text())["settings"]["batch"] == 4
+    assert [row["step"] for row in log(tmp_path)] == ["4"]
+
+
 def test_a_folder_of_other_pictures_or_of_something_else_is_refused(settings, pairs, tmp_path):
     settings = dataclasses.replace(settings, epochs=1)
     train(settings, pairs[:16], tmp_path / "run")
@@ -223,24 +248,26 @@ def test_a_loss_that_is_no_number_names_the_step_and_the_files(settings, pairs, 
         train(settings, pairs[:16], tmp_path)
 
 
-def test_a_picture_that_breaks_midway_names_itself_and_training_goes_on(settings, data_folder, tmp_path, at_step):
+def test_a_picture_that_breaks_midway_names_itself_and_training_goes_on(
+    settings, data_folder, tmp_path, whole, at_step
+):
+    expected = weights(whole(settings) / "last.keras")
     copy = tmp_path / "data"
     shutil.copytree(data_folder, copy)
     pairs = find_pairs([copy])
     settings = dataclasses.replace(settings, cache=None)
-    train(settings, pairs[:16], tmp_path / "whole")
-    whole = pairs[3].picture.read_bytes()
-    at_step(5, lambda: pairs[3].picture.write_bytes(whole[:100]))
+    content = pairs[3].picture.read_bytes()
+    at_step(5, lambda: pairs[3].picture.write_bytes(content[:100]))
     with pytest.raises(SodkerasError, match=rf"{pairs[3].picture.name}"):
         train(settings, pairs[:16], tmp_path / "run")
     assert (tmp_path / "run" / "checkpoints" / "step-00000004.npz").exists()
-    pairs[3].picture.write_bytes(whole)
+    pairs[3].picture.write_bytes(content)
     train(settings, pairs[:16], tmp_path / "run")
-    assert weights(tmp_path / "run" / "last.keras") == weights(tmp_path / "whole" / "last.keras")
+    assert weights(tmp_path / "run" / "last.keras") == expected
 
 
-def test_a_full_disk_keeps_what_was_there_and_training_goes_on(settings, pairs, tmp_path, monkeypatch):
-    train(settings, pairs[:16], tmp_path / "whole")
+def test_a_full_disk_keeps_what_was_there_and_training_goes_on(settings, pairs, tmp_path, whole, monkeypatch):
+    expected = weights(whole(settings) / "last.keras")
     save, room = np.savez, False
 
     def savez(file, **arrays):
@@ -256,7 +283,7 @@ def test_a_full_disk_keeps_what_was_there_and_training_goes_on(settings, pairs, 
     assert names == ["step-00000004.npz", "step-00000006.npz"]
     room = True
     train(settings, pairs[:16], tmp_path / "run")
-    assert weights(tmp_path / "run" / "last.keras") == weights(tmp_path / "whole" / "last.keras")
+    assert weights(tmp_path / "run" / "last.keras") == expected
 
 
 @pytest.fixture
@@ -273,9 +300,9 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)  # lazily: event files may be open
 
 
-def test_a_disk_that_is_really_full_costs_nothing_but_time(settings, pairs, tmp_path, small_disk, at_step, monkeypatch):
+def test_a_disk_that_is_really_full_costs_nothing_but_time(settings, pairs, whole, small_disk, at_step, monkeypatch):
     """Full within an epoch, at an epoch's end, before the scores, and before the report."""
-    train(settings, pairs[:16], tmp_path / "whole", pairs[16:])
+    expected = whole(settings)
     filler, run = small_disk / "filler", small_disk / "run"
 
     def fill():
@@ -308,8 +335,8 @@ def test_a_disk_that_is_really_full_costs_nothing_but_time(settings, pairs, tmp_
         filler.unlink()
     train(settings, pairs[:16], run, pairs[16:])
     for name in ("last.keras", "best.keras"):
-        assert weights(run / name) == weights(tmp_path / "whole" / name)
-    assert log(run) == log(tmp_path / "whole")
+        assert weights(run / name) == weights(expected / name)
+    assert log(run) == log(expected)
     assert (run / "report.html").exists()
 
 
