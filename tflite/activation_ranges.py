@@ -14,6 +14,8 @@ from sodkeras.tflite.rewrite import nodes
 _BINS = 2048
 #: Of the distance from 0 to an extreme value, the shares at which a cut is tried.
 _SHARES = np.linspace(0.1, 1, 46)
+#: XNNPACK takes an 8-bit sum whose inputs have 1/1024 to 256 times its step (LiteRT 2.3); with room to spare.
+_FINEST, _COARSEST = 1 / 512, 128
 
 
 def choose_ranges(model, batches):
@@ -61,7 +63,9 @@ def choose_ranges(model, batches):
     for batch in batches:
         signs = rng.choice(np.array([-1, 1], "float32"), (len(batch), *model.output_shape[1:]))
         np.add.at(weights, of, weigh(batch, signs, ranges[of]).numpy())
-    return {name: _cut(*one) for name, *one in zip(names, ranges, weights, strict=True)}
+    chosen = {name: _cut(*one) for name, *one in zip(names, ranges, weights, strict=True)}
+    _suit_sums(model, chosen)
+    return chosen
 
 
 def _histogram(values, gradients, extremes):
@@ -85,3 +89,30 @@ def _cut(extremes, weights):
     costs = inside * steps**2 / 12 + (below**2 @ weights)[:, None] + (above**2 @ weights)[None]
     best = np.unravel_index(costs.argmin(), costs.shape)
     return float(lows[best[0]]), float(highs[best[1]])
+
+
+def _suit_sums(model, ranges):
+    """Widens ranges in place until every sum's inputs have steps that XNNPACK can bring to the sum's."""
+    makers = {id(node.outputs[0]): node.operation.name for node in nodes(model)}
+    sums = {}
+    for node in nodes(model):
+        inputs = [makers[id(tensor)] for tensor in node.input_tensors if id(tensor) in makers]
+        if isinstance(node.operation, (keras.layers.Add, keras.layers.Subtract)):
+            sums[node.operation.name] = inputs
+        elif isinstance(node.operation, keras.layers.ReLU) and inputs and inputs[0] in sums:
+            sums[node.operation.name] = sums[inputs[0]]  # the file has one operator for the two
+
+    def widen(name, width):
+        low, high = ranges[name]
+        factor = max(1.0, width / (high - low))
+        ranges[name] = low * factor, high * factor
+
+    def width(name):
+        low, high = ranges[name]
+        return high - low
+
+    for name, inputs in sums.items():
+        widen(name, max(map(width, inputs), default=0) / _COARSEST)
+    for name, inputs in reversed(sums.items()):
+        for one in inputs:
+            widen(one, width(name) * _FINEST)

@@ -70,6 +70,19 @@ def test_a_layer_that_is_called_twice_has_one_range_for_both():
     assert ranges["twice"] == (0, pytest.approx(9)) and ranges["sum"] == (0, pytest.approx(12))
 
 
+def test_a_sum_stays_within_what_xnnpack_adds_up():
+    inputs = keras.Input((8, 8, 1))
+    large = keras.layers.DepthwiseConv2D(1, use_bias=False, name="large")
+    small = keras.layers.DepthwiseConv2D(1, use_bias=False, name="small")
+    model = keras.Model(inputs, keras.layers.Add(name="sum")([large(inputs), small(inputs)]))
+    large.set_weights([np.full((1, 1, 1, 1), 1.0)])
+    small.set_weights([np.full((1, 1, 1, 1), 1e-6)])
+    ranges = choose_ranges(model, [np.float32(RNG.uniform(0, 1, (1, 8, 8, 1)))])
+    widths = {name: high - low for name, (low, high) in ranges.items()}
+    for name in ("large", "small"):
+        assert 1 / 1024 < widths[name] / widths["sum"] < 256
+
+
 def test_the_file_has_the_chosen_ranges(tmp_path):
     model = lower(tiny_model().inference_model())
     batches = [tiny_model().preprocessing(photo(seed=seed)) for seed in range(2)]
