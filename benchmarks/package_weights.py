@@ -1,10 +1,11 @@
 """Puts a trained run into the package: weights, the 8-bit file, and what a model card needs to say about them.
 
-usage: python benchmarks/package_weights.py RUN --name=NAME --title=TEXT --calibrate=FOLDER
+usage: python benchmarks/package_weights.py OUT --name=NAME --title=TEXT --calibrate=FOLDER
 
-RUN is a run of benchmarks/own_weights.py. Its fine-tuned network goes to sodkeras/presets/NAME.keras, its conversion,
-calibrated with 100 pictures of FOLDER, to sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and
-NAME_int8.json, that says how it was trained.
+OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
+sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOLDER, to
+sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
+Without a first run in OUT, it was --start=NAME: then what the present preset says of its training stands first.
 """
 
 import csv
@@ -26,15 +27,17 @@ from sodkeras.tflite.convert import convert
 _NAME = flags.DEFINE_string("name", None, "The preset's name.", required=True)
 _TITLE = flags.DEFINE_string("title", None, "What it is, in a few words.", required=True)
 _CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bits with.", required=True)
+#: What own_weights.py trains, in this order, by what a card calls it.
+_RUNS = {"before pruning": "run", "after pruning": "run/pruned", "longer": "longer", "at full size": "sharp"}
 _PRESETS = pathlib.Path(__file__).parent.parent / "sodkeras" / "presets"
 _ORIGIN = "trained by this project (benchmarks/own_weights.py) on pictures labelled by U²-Net and by hand"
 
 
 def main(arguments):
     if len(arguments) != 2:
-        raise app.UsageError("name one RUN")
-    run = pathlib.Path(arguments[1])
-    model = load_keras(run / "pruned" / "last.keras")
+        raise app.UsageError("name one OUT")
+    out = pathlib.Path(arguments[1])
+    model = load_keras(out / "sharp" / "last.keras")
     cost = complexity(model)
     preset = {
         "name": _NAME.value,
@@ -47,7 +50,7 @@ def main(arguments):
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
         "flops": cost.flops,
-        "training": training(run),
+        "training": training(out, _NAME.value),
     }
     weights = _PRESETS / f"{_NAME.value}.keras"
     with whole_file(weights) as temporary:
@@ -73,20 +76,24 @@ def deflate(path):
             archive.writestr(name, content)
 
 
-def training(run):
-    """What a model card says of a run."""
-    record = json.loads((run / "settings.json").read_text(encoding="utf-8"))
-    seconds = {}
-    for stage, folder in (("before pruning", run), ("after pruning", run / "pruned")):
-        with (folder / "log.csv").open(encoding="utf-8") as file:
-            seconds[stage] = [float(row["seconds"]) for row in csv.DictReader(file)]
+def training(out, name):
+    """What a model card says of the runs in a folder."""
+    record = json.loads((out / "sharp" / "settings.json").read_text(encoding="utf-8"))
+    epochs, minutes = {}, 0
+    if not (out / "run").exists():
+        before = json.loads((_PRESETS / f"{name}.json").read_text(encoding="utf-8"))["training"]
+        epochs, minutes = before["epochs"], before["minutes"]
+    for stage, folder in _RUNS.items():
+        if (out / folder).exists():
+            with (out / folder / "log.csv").open(encoding="utf-8") as file:
+                seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+            epochs, minutes = epochs | {stage: len(seconds)}, minutes + round(sum(seconds) / 60)
     return {
         "command": "python benchmarks/own_weights.py --data=FOLDER --out=FOLDER",
-        "changes": record["changes"],
         "data": record["data"],
         "teacher": "u2net",
-        "epochs": {stage: len(epochs) for stage, epochs in seconds.items()},
-        "minutes": round(sum(map(sum, seconds.values())) / 60),
+        "epochs": epochs,
+        "minutes": minutes,
         "hardware": f"{record['machine']['cores']} cores of {cpu_model()}",
         "versions": record["versions"],
     }

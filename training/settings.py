@@ -204,7 +204,7 @@ def read_recipe(name, short=False):
             ) from None
     else:
         near = difflib.get_close_matches(name, recipe_names(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f"; did you mean {near[0]}?" if near else "."
         raise SodkerasError(
             f"Name one of the recipes {', '.join(recipe_names())}, or a Python file of your own{hint} Received: {name}"
         )

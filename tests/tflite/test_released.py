@@ -12,21 +12,34 @@ from sodkeras.tflite.partitions import count_partitions
 from sodkeras.tflite.verify import TOLERANCES, compare
 
 
-def csnet_l(reference):
-    return csnet.from_state_dict(dict(np.load(reference / "reference/weights/csnet_L_x1_state.npz")))
+def csnet_l(width):
+    def load(reference):
+        return csnet.from_state_dict(dict(np.load(reference / f"reference/weights/csnet_L_x{width}_state.npz")))
+
+    return load
+
+
+def u2netp(reference):
+    return weights.load_model("u2netp")
 
 
 @pytest.mark.slow
 @pytest.mark.reference
 @pytest.mark.parametrize(
-    ("source", "median_iou"), [(csnet_l, 0.95), (lambda reference: weights.load_model("u2netp"), 0.97)]
+    ("source", "numerics", "median_iou"),
+    [
+        (csnet_l(1), ["float32", "int8"], 0.97),
+        (csnet_l(2), ["float32"], None),
+        (u2netp, ["float32", "int8"], 0.97),
+    ],
+    ids=["csnet_l_x1", "csnet_l_x2", "u2netp"],
 )
-def test_released_networks_are_one_partition_and_agree_with_keras(source, median_iou, reference, tmp_path):
+def test_released_networks_are_one_partition_and_agree_with_keras(source, numerics, median_iou, reference, tmp_path):
     model = source(reference)
     # Every picture is either calibrated with or compared on.
     found = find_pictures([reference / "data/msra_1000_images"])
     calibration, pictures = found[::50], [(path.name, read_picture(path)) for path in found[7::100]]
-    for path in convert(model, tmp_path, ["float32", "int8"], calibration):
+    for path in convert(model, tmp_path, numerics, calibration):
         runtime = LiteRTRuntime(path)
         partitions = count_partitions(runtime.interpreter)
         assert (partitions.partitions, partitions.outside) == (1, {}), str(partitions)
