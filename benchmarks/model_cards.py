@@ -54,7 +54,7 @@ def card(preset, scores):
         ("teacher", f"{training['teacher']} (Apache-2.0)"),
         ("pictures", f"{training['data']['training']} to train on, {training['data']['validation']} to validate with"),
         ("epochs", ", ".join(f"{count} {stage}" for stage, count in training["epochs"].items())),
-        ("time", f"{training['minutes']} minutes on {training['hardware']}, which did other work, too"),
+        ("time", f"{sum(training['minutes'].values())} minutes on {training['hardware']}, which did other work, too"),
         ("command", f"`{training['command']}`"),
     ]
     ours = [row for row in scores if row["model"] in (name, _PEER)]

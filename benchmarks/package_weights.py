@@ -79,7 +79,7 @@ def deflate(path):
 def training(out, name):
     """What a model card says of the runs in a folder."""
     record = json.loads((out / "sharp" / "settings.json").read_text(encoding="utf-8"))
-    epochs, minutes = {}, 0
+    epochs, minutes = {}, {}
     if not (out / "run").exists():
         before = json.loads((_PRESETS / f"{name}.json").read_text(encoding="utf-8"))["training"]
         epochs, minutes = before["epochs"], before["minutes"]
@@ -87,7 +87,7 @@ def training(out, name):
         if (out / folder).exists():
             with (out / folder / "log.csv").open(encoding="utf-8") as file:
                 seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
-            epochs, minutes = epochs | {stage: len(seconds)}, minutes + round(sum(seconds) / 60)
+            epochs, minutes = epochs | {stage: len(seconds)}, minutes | {stage: round(sum(seconds) / 60)}
     return {
         "command": "python benchmarks/own_weights.py --data=FOLDER --out=FOLDER",
         "data": record["data"],

@@ -12,7 +12,9 @@ from sodkeras.tflite.metadata import describe, describe_calibration, describe_te
 from sodkeras.tflite.numerics import interfaces, needs_calibration
 
 #: Pictures on which a finished file is compared with its source before it is given out.
-_PICTURES_FOR_PARITY, _PICTURES_FOR_RANGES = 8, 16
+_PICTURES_FOR_PARITY = 8
+#: Pictures that choose the ranges of activations.
+_PICTURES_FOR_RANGES = 16
 #: Pictures on which every layer is rounded in turn, and those on which a file has to keep to a budget.
 _PICTURES_FOR_COSTS, _PICTURES_FOR_BUDGET = 2, 20
 #: A float32 file whose maps differ by more in the mean is not given out.
@@ -82,14 +84,19 @@ class _Conversion:
         return source, export(source.model, f"{self._job['scratch']}/{'integer' if prelu else 'dynamic'}")
 
     @functools.cached_property
-    def _calibrated(self):
+    def _ranges(self):
         from sodkeras.tflite.activation_ranges import choose_ranges
+
+        source, _ = self._integer_source
+        return choose_ranges(source.model, list(self._batches("choosing ranges", _PICTURES_FOR_RANGES)))
+
+    @functools.cached_property
+    def _calibrated(self):
         from sodkeras.tflite.integer_source import Calibrated
 
-        source, saved_model = self._integer_source
-        ranges = choose_ranges(source.model, list(self._batches("choosing ranges", _PICTURES_FOR_RANGES)))
+        _, saved_model = self._integer_source
         calibration = functools.partial(self._batches, "calibrating")
-        return Calibrated(saved_model, calibration, ranges, "normalisation" in self._job["inside"])
+        return Calibrated(saved_model, calibration, self._ranges, "normalisation" in self._job["inside"])
 
     def _integers(self, numerics):
         from sodkeras.tflite.integer_source import convert_16
@@ -116,7 +123,10 @@ class _Conversion:
 
         batch = np.concatenate(list(self._batches(None, _PICTURES_FOR_COSTS)))
         return layer_costs(
-            model, batch, functools.partial(tqdm, desc="measuring costs", unit="layer", file=self._progress)
+            model,
+            batch,
+            self._ranges,
+            functools.partial(tqdm, desc="measuring costs", unit="layer", file=self._progress),
         )
 
     def _meet_budget(self, ranking, in_float):

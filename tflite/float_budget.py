@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from sodkeras.errors import SodkerasError
-from sodkeras.tflite.rewrite import nodes, rewrite, tap
+from sodkeras.tflite.rewrite import nodes, rewrite
 from sodkeras.tflite.sensitivity import rounding_error
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
@@ -14,12 +14,13 @@ _ROUNDING = (*_CONVOLUTIONS, keras.layers.Add, keras.layers.Subtract)
 _FUSED = (keras.layers.ReLU,)
 
 
-def layer_costs(model, batch, progress=iter):
+def layer_costs(model, batch, ranges, progress=iter):
     """What each layer costs alone: the rest of the network in float, its weights and its result in 8 bits.
 
     Args:
         model: a flat functional Keras model in the form for 8 bits, see `sodkeras.tflite.integer_source`.
         batch: a few preprocessed pictures `[B, H, W, 3]`.
+        ranges: between what each layer's result is rounded, as `sodkeras.tflite.activation_ranges` gives them.
         progress: wraps the list of layers, as `tqdm.tqdm` does.
 
     Returns:
@@ -30,27 +31,22 @@ def layer_costs(model, batch, progress=iter):
     for node in makers.values():
         for tensor in node.input_tensors:
             users.setdefault(id(tensor), []).append(node)
-    #: For the id of a tensor that is rounded, the layer whose result it is.
-    rounded = {}
+    #: For the id of a tensor that is rounded, the layer whose result it is, and the layer that made it, maybe a ReLU.
+    rounded, last = {}, {}
     for node in makers.values():
         if isinstance(node.operation, _ROUNDING):
             tensor = node.outputs[0]
             following = users.get(id(tensor), [])
             if len(following) == 1 and isinstance(following[0].operation, _FUSED):
                 tensor = following[0].outputs[0]
-            rounded[id(tensor)] = node.operation
-    tensors = [node.outputs[0] for node in makers.values() if id(node.outputs[0]) in rounded]
-    ranges = {
-        id(tensor): (float(values.min()), float(values.max()))
-        for tensor, values in zip(tensors, tap(model, tensors)(batch), strict=True)
-    }
+            rounded[id(tensor)], last[id(tensor)] = node.operation, makers[id(tensor)].operation
     switches = {}
 
     def replace(layer, inputs, output):
         if id(output) not in rounded:
             return None
         name = rounded[id(output)].name
-        switches[name] = _Rounding(*ranges[id(output)], name=f"{name}_rounding")
+        switches[name] = _Rounding(*ranges[last[id(output)].name], name=f"{name}_rounding")
         return switches[name](layer(inputs if len(inputs) > 1 else inputs[0]))
 
     switched = rewrite(model, replace)

@@ -175,7 +175,8 @@ def _with_ranges(content, ranges, input_range):
 
     model = flatbuffer_utils.convert_bytearray_to_object(content)
     graph = model.subgraphs[0]
-    if graph.tensors[graph.inputs[0]].quantization is None or graph.tensors[graph.inputs[0]].quantization.min is None:
+    of_input = graph.tensors[graph.inputs[0]].quantization
+    if of_input is None or of_input.min is None:
         raise SodkerasError("The converter left the input without a range. Received: TensorFlow of another version")
     order = {name: index for index, name in enumerate(ranges)}
     for index, tensor in enumerate(graph.tensors):

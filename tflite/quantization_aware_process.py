@@ -13,7 +13,8 @@ from sodkeras.tflite.child_process import answer
 
 #: The share of the pairs that measures the error, and how many at most.
 _HELD_OUT, _MOST_HELD_OUT = 0.1, 16
-_PICTURES_FOR_PARITY, _PICTURES_FOR_RANGES = 8, 16
+_PICTURES_FOR_PARITY = 8
+_PICTURES_FOR_RANGES = 16
 
 
 class _Training:

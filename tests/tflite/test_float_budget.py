@@ -14,7 +14,7 @@ def test_costs_are_those_of_rounding_one_layer_by_hand():
     inputs = keras.Input((6, 6, 3))
     first = keras.layers.Conv2D(4, 1, use_bias=False, name="first")
     second = keras.layers.Conv2D(1, 1, use_bias=False, name="second")
-    model = keras.Model(inputs, second(keras.layers.ReLU()(first(inputs))))
+    model = keras.Model(inputs, second(keras.layers.ReLU(name="relu")(first(inputs))))
     batch = RNG.normal(size=(2, 6, 6, 3)).astype("float32")
     a, b = (layer.kernel.numpy()[0, 0] for layer in (first, second))
 
@@ -23,7 +23,7 @@ def test_costs_are_those_of_rounding_one_layer_by_hand():
         return np.round(kernel / step) * step
 
     def levels(values, in_float):
-        # Ranges are those of the float network, as in calibration: values outside them are cut.
+        # Values outside the ranges, here those of the float network, are cut.
         low, high = min(in_float.min(), 0), max(in_float.max(), 0)
         step = (high - low) / 255
         return (np.clip(np.round(values / step) + round(-low / step), 0, 255) - round(-low / step)) * step
@@ -34,7 +34,8 @@ def test_costs_are_those_of_rounding_one_layer_by_hand():
         "first": levels(np.maximum(batch @ rounded(a), 0), hidden) @ b,
         "second": levels(hidden @ rounded(b), expected),
     }
-    costs = layer_costs(model, batch)
+    ranges = {"relu": (0.0, float(hidden.max())), "second": (float(expected.min()), float(expected.max()))}
+    costs = layer_costs(model, batch, ranges)
     for name, values in by_hand.items():
         assert costs[name] == pytest.approx(np.abs(values - expected).mean(), rel=1e-3)
     assert list(costs) == sorted(costs, key=costs.get, reverse=True)
