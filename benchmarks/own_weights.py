@@ -8,9 +8,9 @@ masks are used: all people, and half of the horses by the SHA-256 of their stem,
 other half under another name. PASCAL-S and the other horses are neither trained on nor looked at to choose anything.
 
 Three runs follow one another, each in a folder of its own under --out: `run` trains CSNet ×1, prunes it and fine-tunes
-what is left; `longer` trains that on, at 128×128, where two cores see three times as many pictures as at 224×224; `sharp`
-ends at 224×224. With --start the first is left out: `longer` starts from that file or preset. An interrupted run goes on
-with the same command.
+what is left; `longer` trains that on, at 128×128, where two cores see three times as many pictures as at 224×224;
+`sharp` ends at 224×224. With --start the first is left out: `longer` starts from that file or preset. An interrupted
+run goes on with the same command.
 """
 
 import pathlib
