@@ -1,7 +1,8 @@
-"""sodkeras data: lists, checks and shows data sets for training, or makes a synthetic one.
+"""sodkeras data: lists, checks and shows data sets for training, or makes new ones.
 
 usage: sodkeras data SOURCE [SOURCE ...] [--check] [--show=SHEET.png] [--pack=FILE.npz]
        sodkeras data --make_synthetic=FOLDER [--count=NUMBER] [--size=HEIGHTxWIDTH] [--seed=NUMBER]
+       sodkeras data SOURCE [SOURCE ...] --make_scenes=FOLDER [--count=NUMBER] [--size=HEIGHTxWIDTH] [--seed=NUMBER]
 
 A source is a folder of pictures beside one of masks, as the field's sets are downloaded (images/ and masks/; DUTS,
 ECSSD, PASCAL-S, DUT-OMRON, HKU-IS; JPEG pictures among PNG masks, as in MSRA10K), a folder of such folders, or a list
@@ -10,9 +11,15 @@ ECSSD, PASCAL-S, DUT-OMRON, HKU-IS; JPEG pictures among PNG masks, as in MSRA10K
 --check reads everything and says what is wrong and what to do about it; the exit code is 1 if training cannot use some
 of it.
 
+--make_synthetic draws a set, for a first try without photos. --make_scenes makes many pictures of few: parts of the
+sources' pictures with objects of others in them, and their masks; a teacher's masks of them are better (sodkeras
+pseudo-label).
+
 examples:
   sodkeras data DUTS-TR mine=pairs.csv --check
   sodkeras data --make_synthetic=synthetic --count=500
+  sodkeras data labelled/pairs.csv horses --make_scenes=scenes --count=8000
+  sodkeras pseudo-label scenes/images --model=u2netp --out=scenes/labelled
 """
 
 import re
@@ -38,11 +45,12 @@ def define_flags(flag_values):
         flag_values=flag_values,
     )
     flags.DEFINE_string("make_synthetic", None, "A folder to make a synthetic set in.", flag_values=flag_values)
-    flags.DEFINE_integer("count", 500, "Its pairs.", lower_bound=1, flag_values=flag_values)
+    flags.DEFINE_string("make_scenes", None, "A folder to make a set of scenes in.", flag_values=flag_values)
+    flags.DEFINE_integer("count", 500, "Pairs of the set that is made.", lower_bound=1, flag_values=flag_values)
     flags.DEFINE_string(
         "size",
         None,
-        "HEIGHTxWIDTH; default 240x320 for a synthetic set, 224x224 to show or pack.",
+        "HEIGHTxWIDTH; default 240x320 for a synthetic set, 256x256 for scenes, 224x224 to pack.",
         flag_values=flag_values,
     )
     flags.DEFINE_integer("seed", 0, "Of what is random.", lower_bound=0, flag_values=flag_values)
@@ -63,6 +71,13 @@ def run(flag_values, arguments):
     if not arguments:
         raise UsageError("name at least one SOURCE, or --make_synthetic")
     sets = find_sets(arguments)
+    if flag_values.make_scenes:
+        from sodkeras.data.scenes import write_scenes
+
+        pairs = [pair for found in sets for pair in found.pairs]
+        size = _size(flag_values.size or "256x256")
+        write_scenes(flag_values.make_scenes, pairs, flag_values.count, size, flag_values.seed)
+        sets += find_sets([flag_values.make_scenes])
     rows = [(found.name, len(found.pairs), len(found.unpaired)) for found in sets]
     print(tabulate(rows, headers=("set", "pairs", "files without a partner")))
     size = _size(flag_values.size or "224x224")

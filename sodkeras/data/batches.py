@@ -5,13 +5,11 @@ import functools
 import numpy as np
 
 from sodkeras.data.augmentation import MASKS, Augmentation
-from sodkeras.data.paste import paste
+from sodkeras.data.paste import is_sure, paste
 from sodkeras.errors import SodkerasError
 
 # Which of a seed's random streams.
 _ORDER, _CHANGES, _PASTE = 0, 1, 2
-# Objects of pairs that count less are not pasted: their outlines are doubtful.
-_SURE = 0.5
 
 
 class Batches:
@@ -58,9 +56,9 @@ class Batches:
         self.steps_per_epoch = len(samples) // batch
         self._weights = np.float32([pair.weight for pair in samples.pairs])
         self.weighted = bool((self._weights != 1).any())
-        self._sure = np.flatnonzero(self._weights >= _SURE)
+        self._sure = np.flatnonzero([is_sure(pair) for pair in samples.pairs])
         if self.augmentation.paste and not len(self._sure):
-            raise SodkerasError(f"Nothing can be pasted: no pair has a weight of {_SURE} or more. Received: paste > 0")
+            raise SodkerasError("Nothing can be pasted: no pair has a weight of one half. Received: paste > 0")
         self._order = functools.lru_cache(maxsize=4)(self._permutation)
 
     def indices(self, step):

@@ -7,6 +7,13 @@ import numpy as np
 _SMALLEST, _LARGEST = 0.02, 0.6
 # Of the picture's shorter side, the longer side of what is pasted.
 _SIZES = (0.3, 0.9)
+# Objects of pairs that count less are not pasted: their outlines are doubtful.
+_SURE = 0.5
+
+
+def is_sure(pair):
+    """Whether the outline of a `sodkeras.data.Pair`'s object is good enough to cut it out."""
+    return pair.weight >= _SURE
 
 
 def paste(picture, mask, other, other_mask, rng):
