@@ -51,7 +51,7 @@ def card(preset, scores):
         ("picture", f"{height}×{width}, RGB"),
         ("file", f"{preset['file']}, {preset['bytes'] / 1e6:.2f} MB"),
         ("licence of the weights", preset["licence"]),
-        ("teacher", f"{training['teacher']} (Apache-2.0)"),
+        ("teacher", f"{training['teacher']} (both Apache-2.0)"),
         ("pictures", f"{training['data']['training']} to train on, {training['data']['validation']} to validate with"),
         ("epochs", ", ".join(f"{count} {stage}" for stage, count in training["epochs"].items())),
         ("time", f"{sum(training['minutes'].values())} minutes on {training['hardware']}, which did other work, too"),
@@ -81,7 +81,8 @@ def card(preset, scores):
 
 
 _DATA = """1,000 photos of MSRA and the 128 of COCO128, labelled by U²-Net as released, and, with masks that others
-made, 172 horses of the Weizmann set and 290 photos of people. The photos are research data of mixed or unknown
+made, 172 horses of the Weizmann set and 290 photos of people; and 6,000 scenes made of those, parts of the photos with
+objects of others in them, labelled by U²-Net† in 8 bits. The photos are research data of mixed or unknown
 licence: they are not distributed, only what a network learned from them. All masks by hand are of people and horses:
 the network knows those best. It has learned U²-Net's mistakes along with the rest, and whatever bias is in DUTS-TR, on
 which U²-Net was trained. It finds what stands out in a photo; do not use it to decide anything about a person."""

@@ -29,7 +29,7 @@ flags.DEFINE_string("out", None, "The folder for labels and the run.", required=
 flags.DEFINE_string("teacher", "u2net", "What labels: a preset, a .keras or a .tflite file.")
 flags.DEFINE_string("start", None, "What the second run starts from; default: what the first has made.")
 flags.DEFINE_string("scene_teacher", "u2netp", "What labels scenes, of which there are many: as --teacher.")
-flags.DEFINE_integer("scenes", 8000, "How many are made.", lower_bound=1)
+flags.DEFINE_integer("scenes", 6000, "How many are made.", lower_bound=1)
 flags.DEFINE_integer("threads", None, "CPU threads of a .tflite teacher.")
 
 _TWIN = "horse274"
@@ -41,8 +41,8 @@ _ON = [
     "--set=augmentation.paste=0",
     "--set=augmentation.scale=0.9,1.2",
 ]
-_SCENES = ["--set=epochs=10", "--set=learning_rate=3e-3"]
-_SHARP = ["--set=size=224", "--set=epochs=1", "--set=learning_rate=1e-3"]
+_WIDE = ["--set=epochs=11", "--set=learning_rate=3e-3", "--set=warm_up_epochs=0.3"]
+_SHARP = ["--set=size=224", "--set=epochs=1", "--set=learning_rate=1e-3", "--set=warm_up_epochs=0.1"]
 
 
 def main(arguments):
@@ -50,7 +50,7 @@ def main(arguments):
     for name, pictures in {"msra": data / "msra_1000_images", "coco": data / "coco128" / "images"}.items():
         label(pictures, out / name, FLAGS.teacher)
     horses = [pair for pair in split_pairs(find_pairs([data / "weizmann_horses"]), 0.5)[0] if pair.stem != _TWIN]
-    labelled = find_pairs([out / name / "pairs.csv" for name in ("msra", "coco")])
+    labelled = find_pairs([f"{name}={out / name / 'pairs.csv'}" for name in ("msra", "coco")])
     pairs = split_pairs([*labelled, *horses, *find_pairs([data / "human_290"])], 0.05)
     lists = [out / "training.csv", out / "validation.csv"]
     for file, part in zip(lists, pairs, strict=True):
@@ -65,7 +65,7 @@ def main(arguments):
     label(out / "scenes/images", out / "scenes_labelled", FLAGS.scene_teacher)
     sources.append(f"--data=scenes={out / 'scenes_labelled/pairs.csv'}")
     start = FLAGS.start or out / "run/pruned/last.keras"
-    train("wide", f"--network={start}", *_ON, *_SCENES, *sources, *arguments[1:])
+    train("wide", f"--network={start}", *_ON, *_WIDE, *sources, *arguments[1:])
     train("sharp", f"--network={out / 'wide/last.keras'}", *_ON, *_SHARP, *sources, *arguments[1:])
 
 

@@ -28,7 +28,12 @@ _NAME = flags.DEFINE_string("name", None, "The preset's name.", required=True)
 _TITLE = flags.DEFINE_string("title", None, "What it is, in a few words.", required=True)
 _CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bits with.", required=True)
 #: What own_weights.py trains, in this order, by what a card calls it.
-_RUNS = {"before pruning": "run", "after pruning": "run/pruned", "longer": "longer", "at full size": "sharp"}
+_RUNS = {
+    "before pruning": "run",
+    "after pruning": "run/pruned",
+    "with scenes": "wide",
+    "with scenes at full size": "sharp",
+}
 _PRESETS = pathlib.Path(__file__).parent.parent / "sodkeras" / "presets"
 _ORIGIN = "trained by this project (benchmarks/own_weights.py) on pictures labelled by U²-Net and by hand"
 
@@ -91,7 +96,7 @@ def training(out, name):
     return {
         "command": "python benchmarks/own_weights.py --data=FOLDER --out=FOLDER",
         "data": record["data"],
-        "teacher": "u2net",
+        "teacher": "u2net, of scenes u2netp",
         "epochs": epochs,
         "minutes": minutes,
         "hardware": f"{record['machine']['cores']} cores of {cpu_model()}",

@@ -66,14 +66,14 @@ def fetch(name, local=None):
     Raises:
         SodkerasError: for an unknown name, or if no source gives the right file; the message says why for each.
     """
-    import pooch
-
     wanted = preset(name)
     if "sources" not in wanted:
         path = _PRESETS / wanted["file"]
         if hashlib.sha256(read_bytes(path)).hexdigest() != wanted["sha256"]:
             raise SodkerasError(f"The installed weights are damaged; install sodkeras again. Received: {path}")
         return path
+    import pooch  # not there on a board, which has no need of it for what is in the package
+
     sources = [{"kind": "file", "path": os.fspath(local)}] if local else wanted["sources"]
     logger = pooch.get_logger()
     level = logger.level

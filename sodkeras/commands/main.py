@@ -34,7 +34,7 @@ usage: sodkeras VERB [ARGUMENTS] [--flag=value ...]
 {verbs}
 
 Start with:  sodkeras demo
-Then:        sodkeras predict photo.jpg --model=u2netp --out=maps
+Then:        sodkeras predict photo.jpg --out=maps
 Help:        sodkeras VERB --help
 
 Every verb takes --debug, which shows where in the code an error arose.

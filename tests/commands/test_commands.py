@@ -236,6 +236,40 @@ def test_a_tflite_file_predicts_and_is_timed_without_keras_or_tensorflow(tflite,
     assert (tmp_path / "out" / "photo_map.png").is_file()
 
 
+def test_the_networks_own_default_needs_no_download_and_no_tensorflow(tmp_path):
+    path = write_photo(tmp_path / "photo.png")
+    code = (
+        "import socket, sys\n"
+        "for name in ('keras', 'tensorflow', 'matplotlib', 'onnx', 'pooch'): sys.modules[name] = None\n"
+        "def refuse(*_, **__): raise OSError('no network here')\n"
+        "socket.socket.connect = refuse\n"
+        "from sodkeras.commands.main import main\n"
+        f"assert main(['predict', {str(path)!r}, '--out={tmp_path}/out']) == 0\n"
+    )
+    environment = os.environ | {"SODKERAS_CACHE": str(tmp_path / "empty")}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == 0, result.stderr
+    saliency_map = cv2.imread(str(tmp_path / "out/photo_map.png"), cv2.IMREAD_UNCHANGED)
+    assert saliency_map.shape == cv2.imread(str(path)).shape[:2]
+
+
+def test_the_demo_writes_what_its_help_lists(models, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")  # which the demo sets, to be taken back
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for name in ("first", "second"):
+        write_photo(photos / f"{name}.png")
+    model = models / "tiny.keras"
+    assert main(["demo", f"--model={model}", f"--pictures={photos}", f"--out={out}", "--runs=1"]) == 0
+    assert "ops delegated" in capsys.readouterr().out
+    written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    each = {f"{stem}/{name}" for stem in ("first", "second") for name in ("photo.jpg", "map.png", "overlay.png")}
+    files = {"tiny-32x48-float32.tflite", "tiny-32x48-static_wi8_ai8.tflite"}
+    assert written >= each | files | {"contact_sheet.png", "results.csv", "report.html"}
+    assert (out / "results.csv").read_text().count("\n") == 4  # a title, Keras, float, 8 bits
+    assert "no such file" in failure(capsys, "demo", f"--pictures={tmp_path / 'none'}", f"--out={out}")
+
+
 def test_debug_shows_where_an_unexpected_error_arose(capsys, monkeypatch):
     from sodkeras.commands import predict
 

@@ -3,6 +3,12 @@
     sodkeras pseudo-label photos/ --out=labelled
     sodkeras train --recipe=distill --data=labelled/pairs.csv --data=DUTS-TR --out=runs/distill
 
+Few pictures become more, if the teacher labels new ones made of their parts and objects, too (name the sets apart):
+
+    sodkeras data labelled/pairs.csv DUTS-TR --make_scenes=scenes --count=6000
+    sodkeras pseudo-label scenes/images --out=scenes/labelled
+    sodkeras train --recipe=distill --data=photos=labelled/pairs.csv --data=scenes=scenes/labelled/pairs.csv --out=runs/more
+
 The teacher, U²-Net as released, labels pictures that have no masks; its maps stay soft, and those that it is unsure of
 weigh less (`sodkeras pseudo-label`). Sets with masks by hand go beside them. Objects of sure pairs are pasted into
 other pictures, things grow and shrink, and colours change: a thousand pictures are few.
