@@ -7,7 +7,7 @@ Few pictures become more, if the teacher labels new ones made of their parts and
 
     sodkeras data labelled/pairs.csv DUTS-TR --make_scenes=scenes --count=6000
     sodkeras pseudo-label scenes/images --out=scenes/labelled
-    sodkeras train --recipe=distill --data=photos=labelled/pairs.csv --data=scenes=scenes/labelled/pairs.csv --out=runs/more
+    sodkeras train --recipe=distill --data=photos=labelled/pairs.csv --data=scenes=scenes/labelled/pairs.csv --out=more
 
 The teacher, U²-Net as released, labels pictures that have no masks; its maps stay soft, and those that it is unsure of
 weigh less (`sodkeras pseudo-label`). Sets with masks by hand go beside them. Objects of sure pairs are pasted into
