@@ -11,8 +11,8 @@ One pair in twenty is for validation. Of the others' pictures and objects scenes
 Runs follow one another, each in a folder of its own under --out: `run` trains CSNet ×1, prunes it and fine-tunes what
 is left, without scenes; `wide` trains that on, at 128×128, where two cores see three times as many pictures as at
 224×224; `sharp` ends at 224×224. With --start the first is left out: `wide` starts from that file or preset. An
-interrupted run goes on with the same command. What ships was made in three sittings: `run`; 70 epochs at 128×128 and 5 at
-224×224 more, without scenes, at the rates below; then, with --start=csnet_l_x1, `wide` and `sharp`.
+interrupted run goes on with the same command. What ships was made in three sittings: `run`; without scenes 70 epochs
+more at 128×128 and 5 at 224×224, at the rates below; then, with --start=csnet_l_x1, `wide` and `sharp`.
 """
 
 import pathlib
