@@ -41,7 +41,9 @@ def pseudo_label(predictor, pictures, folder, progress=True):
             if not file.exists():
                 picture = read_picture(path)
                 mirrored = predictor.predict(np.ascontiguousarray(picture[:, ::-1]))[:, ::-1]
-                write_png(file, compositing.grey((predictor.predict(picture) + mirrored) / 2))
+                mask = compositing.grey((predictor.predict(picture) + mirrored) / 2)
+                # One level of 255 is nothing; but a mask of 0 and 1 looks like one that should have been multiplied.
+                write_png(file, mask if mask.max() > 1 else np.zeros_like(mask))
             mask = read_grey(file)
         except (ValueError, OSError, MemoryError) as error:
             failures.append((path, error))

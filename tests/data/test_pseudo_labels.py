@@ -8,7 +8,9 @@ from helpers import photo
 from sodkeras import SodkerasError
 from sodkeras.commands.main import main
 from sodkeras.data import find_pairs
+from sodkeras.data.check import check_pairs
 from sodkeras.data.pseudo_labels import certainty, pseudo_label
+from sodkeras.data.samples import read_pair
 
 
 class Teacher:
@@ -49,6 +51,18 @@ def test_both_ways_of_looking_are_averaged_and_the_list_is_a_data_set(photos, tm
     pairs[1].mask.unlink()
     pseudo_label(teacher, photos, tmp_path / "out", progress=False)
     assert list_file.read_bytes() == before and teacher.calls == 8  # two looks at three pictures, then at one
+
+
+def test_a_map_of_next_to_nothing_can_be_trained_on(photos, tmp_path):
+    class Blind:
+        def predict(self, picture):
+            saliency_map = np.zeros(picture.shape[:2], np.float32)
+            saliency_map[5:10, :] = 1 / 255  # 8 bits make 0 and 1 of it, which training would refuse
+            return saliency_map
+
+    list_file, _ = pseudo_label(Blind(), photos, tmp_path / "out", progress=False)
+    assert not any(problem.fatal for problem in check_pairs(find_pairs([list_file]), progress=False))
+    assert not read_pair(find_pairs([list_file])[0])[1].any()
 
 
 def test_certainty():
