@@ -42,7 +42,7 @@ _ON = [
     "--set=augmentation.paste=0",
     "--set=augmentation.scale=0.9,1.2",
 ]
-_WIDE = ["--set=epochs=8", "--set=learning_rate=3e-3", "--set=warm_up_epochs=0.3"]
+_WIDE = ["--set=epochs=7", "--set=learning_rate=3e-3", "--set=warm_up_epochs=0.3"]
 _SHARP = ["--set=size=224", "--set=epochs=1", "--set=learning_rate=1e-3", "--set=warm_up_epochs=0.1"]
 
 
