@@ -20,7 +20,7 @@ from absl import app, flags
 
 from sodkeras.analysis.complexity import complexity
 from sodkeras.files import whole_file
-from sodkeras.runtimes import load_keras
+from sodkeras.keras_file import load_keras
 from sodkeras.tflite.benchmark import cpu_model
 from sodkeras.tflite.convert import convert
 

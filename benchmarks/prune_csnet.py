@@ -109,8 +109,8 @@ def main(_):
 
     from sodkeras.analysis.complexity import complexity
     from sodkeras.errors import SodkerasError
+    from sodkeras.keras_file import load_keras
     from sodkeras.pruning import fine_tune, plots, prune, re_estimate_statistics
-    from sodkeras.runtimes import load_keras
 
     size = FLAGS.size
     pictures, masks, held_out = read(pathlib.Path(FLAGS.data), size)

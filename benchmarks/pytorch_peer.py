@@ -19,7 +19,8 @@ import numpy as np
 from absl import app, flags
 
 from sodkeras.errors import SodkerasError
-from sodkeras.runtimes import LiteRTRuntime, load_keras
+from sodkeras.keras_file import load_keras
+from sodkeras.runtimes import LiteRTRuntime
 from sodkeras.tflite.benchmark import cpu_model, system
 from sodkeras.tflite.convert import convert
 from sodkeras.tflite.partitions import count_partitions

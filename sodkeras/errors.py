@@ -11,3 +11,8 @@ class SodkerasError(ValueError):
 
 class UsageError(SodkerasError):
     """A command was called in a way that its help would have prevented: it ends with exit code 2."""
+
+
+def first_line(error):
+    """Of another library's error, what fits into a sentence."""
+    return str(error).strip().split("\n")[0].rstrip(".")

@@ -4,12 +4,12 @@ import dataclasses
 import json
 import os
 import pathlib
-import zipfile
 
 import numpy as np
 
-from sodkeras.errors import SodkerasError
+from sodkeras.errors import SodkerasError, first_line
 from sodkeras.files import read_bytes
+from sodkeras.keras_file import load_keras
 from sodkeras.preprocessing import Preprocessing
 
 #: The name under which a `.tflite` file's metadata holds this project's JSON.
@@ -76,7 +76,7 @@ class LiteRTRuntime:
             self.interpreter = Interpreter(str(path), num_threads=threads)
             self.interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise SodkerasError(f"LiteRT cannot load the file ({_first_line(error)}). Received: {path}") from None
+            raise SodkerasError(f"LiteRT cannot load the file ({first_line(error)}). Received: {path}") from None
         self.metadata = metadata or read_metadata(content, path)
         self.preprocessing = Preprocessing.from_dict(self.metadata["preprocessing"])
         inside = self.metadata.get("normalisation_inside")
@@ -138,33 +138,6 @@ def read_metadata(content, name):
     raise SodkerasError(
         f"The .tflite file does not say how to prepare its pictures; make it with sodkeras convert. Received: {name}"
     )
-
-
-def load_keras(path):
-    """The Keras model of this project in a `.keras` file.
-
-    Raises:
-        SodkerasError: if the file is missing or holds no such model.
-    """
-    if not path.is_file():
-        raise SodkerasError(f"There is no such file. Received: {path}")
-    if not zipfile.is_zipfile(path):
-        raise SodkerasError(f"The file is not a .keras model. Received: {path}")
-    import keras
-
-    import sodkeras.models  # noqa: F401 (registers the classes that the file names)
-
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except (TypeError, ValueError, KeyError, OSError) as error:
-        raise SodkerasError(f"Keras cannot load the file ({_first_line(error)}). Received: {path}") from None
-    if not hasattr(model, "inference_model"):
-        raise SodkerasError(f"The file holds a Keras model, but none of sodkeras. Received: {path}")
-    return model
-
-
-def _first_line(error):
-    return str(error).strip().split("\n")[0].rstrip(".")
 
 
 def _quantize(values, details):

@@ -111,7 +111,7 @@ def load_model(name):
         SodkerasError: as `fetch`.
     """
     from sodkeras.checkpoints import import_file
-    from sodkeras.runtimes import load_keras
+    from sodkeras.keras_file import load_keras
 
     wanted, path = preset(name), fetch(name)
     if path.suffix == ".keras":

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import traceback
 
-from sodkeras.errors import SodkerasError
+from sodkeras.errors import SodkerasError, first_line
 
 
 def run(module, job, what):
@@ -69,6 +69,5 @@ def answer(work, what):
     except Exception as error:  # the parent prints one sentence; the whole story goes to its stderr on request
         if os.environ.get("SODKERAS_DEBUG"):
             traceback.print_exc(file=progress)
-        first_line = str(error).strip().split("\n")[0]
-        answered = {"error": f"The {what} failed: {first_line}. Received: {job['source']}"}
+        answered = {"error": f"The {what} failed: {first_line(error)}. Received: {job['source']}"}
     print(json.dumps(answered), file=answer_to, flush=True)

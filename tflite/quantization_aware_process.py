@@ -58,7 +58,7 @@ class _Training:
 
     def _prepared(self):
         """The network in the form for 8 bits with what is known of it, made once and kept for going on."""
-        from sodkeras.runtimes import load_keras
+        from sodkeras.keras_file import load_keras
         from sodkeras.tflite.integer_source import IntegerSource
         from sodkeras.tflite.lower import lower
 
@@ -265,7 +265,7 @@ def _spread_weights(pictures, masks, weights=None):
 
 def _load(source):
     from sodkeras import weights
-    from sodkeras.runtimes import load_keras
+    from sodkeras.keras_file import load_keras
 
     model = load_keras(pathlib.Path(source)) if source.endswith(".keras") else weights.load_model(source)
     return model.inference_model()

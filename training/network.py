@@ -9,8 +9,8 @@ import keras
 
 from sodkeras import weights
 from sodkeras.errors import SodkerasError
+from sodkeras.keras_file import load_keras
 from sodkeras.models import MODELS, SaliencyModel
-from sodkeras.runtimes import load_keras
 
 
 def build_model(settings):

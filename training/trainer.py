@@ -23,8 +23,8 @@ import keras
 from sodkeras.callbacks import DynamicWeightDecay
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, whole_file
+from sodkeras.keras_file import load_keras
 from sodkeras.pruning import prune, re_estimate_statistics
-from sodkeras.runtimes import load_keras
 from sodkeras.training import distribution, optimizers
 from sodkeras.training.checkpoints import Checkpoints
 from sodkeras.training.evaluation import evaluate

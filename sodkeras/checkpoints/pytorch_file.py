@@ -1,6 +1,6 @@
 """PyTorch checkpoints as plain arrays."""
 
-from sodkeras.errors import SodkerasError
+from sodkeras.errors import SodkerasError, first_line
 
 
 def read_state_dict(path):
@@ -26,9 +26,8 @@ def read_state_dict(path):
     except OSError:
         raise
     except Exception as error:  # foreign bytes end the unpickler as they happen to: IndexError, KeyError
-        reason = str(error).split("\n")[0]
         raise SodkerasError(
-            f"The file is no PyTorch checkpoint of plain tensors ({reason}). Received: {path}"
+            f"The file is no PyTorch checkpoint of plain tensors ({first_line(error)}). Received: {path}"
         ) from None
     stored = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
     arrays = {

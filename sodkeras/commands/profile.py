@@ -71,8 +71,8 @@ def run(flag_values, arguments):
 
 def _load(name):
     from sodkeras import weights
+    from sodkeras.keras_file import load_keras
     from sodkeras.models import MODELS
-    from sodkeras.runtimes import load_keras
 
     if name in MODELS:
         return MODELS[name]()

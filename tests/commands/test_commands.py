@@ -11,7 +11,7 @@ import pytest
 
 from helpers import photo, tiny_model, write_photo
 from sodkeras.commands.main import VERBS, main
-from sodkeras.runtimes import load_keras
+from sodkeras.keras_file import load_keras
 from sodkeras.tflite.convert import convert
 
 

@@ -12,7 +12,8 @@ from sodkeras import Predictor, SodkerasError
 from sodkeras.commands.main import main
 from sodkeras.data.synthetic import write_synthetic
 from sodkeras.errors import UsageError
-from sodkeras.runtimes import KerasRuntime, LiteRTRuntime, load_keras
+from sodkeras.keras_file import load_keras
+from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
 from sodkeras.tflite.partitions import count_partitions
 from sodkeras.tflite.quantization_aware import quantize_train
 from sodkeras.tflite.verify import compare

@@ -7,7 +7,7 @@ import pytest
 
 from helpers import TINY
 from sodkeras.backbones import res2net
-from sodkeras.runtimes import load_keras
+from sodkeras.keras_file import load_keras
 from sodkeras.training.settings import read_recipe
 from sodkeras.training.trainer import train
 

@@ -16,7 +16,7 @@ from sodkeras import Predictor
 from sodkeras.data import find_pairs
 from sodkeras.data.pipeline import validation_data
 from sodkeras.errors import SodkerasError
-from sodkeras.runtimes import load_keras
+from sodkeras.keras_file import load_keras
 from sodkeras.training import checkpoints, safeguards, trainer
 from sodkeras.training.trainer import train
 
