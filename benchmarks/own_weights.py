@@ -51,7 +51,7 @@ def main(arguments):
     for name, pictures in {"msra": data / "msra_1000_images", "coco": data / "coco128" / "images"}.items():
         label(pictures, out / name, FLAGS.teacher)
     horses = [pair for pair in split_pairs(find_pairs([data / "weizmann_horses"]), 0.5)[0] if pair.stem != _TWIN]
-    labelled = find_pairs([f"{name}={out / name / 'pairs.csv'}" for name in ("msra", "coco")])
+    labelled = find_pairs([out / "msra", out / "coco"])
     pairs = split_pairs([*labelled, *horses, *find_pairs([data / "human_290"])], 0.05)
     lists = [out / "training.csv", out / "validation.csv"]
     for file, part in zip(lists, pairs, strict=True):
@@ -64,7 +64,7 @@ def main(arguments):
     if len(list((out / "scenes/masks").glob("*.png"))) < FLAGS.scenes:
         run("data", str(lists[0]), f"--make_scenes={out / 'scenes'}", f"--count={FLAGS.scenes}")
     label(out / "scenes/images", out / "scenes_labelled", FLAGS.scene_teacher)
-    sources.append(f"--data=scenes={out / 'scenes_labelled/pairs.csv'}")
+    sources.append(f"--data={out / 'scenes_labelled'}")
     start = FLAGS.start or out / "run/pruned/last.keras"
     train("wide", f"--network={start}", *_ON, *_WIDE, *sources, *arguments[1:])
     train("sharp", f"--network={out / 'wide/last.keras'}", *_ON, *_SHARP, *sources, *arguments[1:])

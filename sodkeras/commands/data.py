@@ -5,8 +5,8 @@ usage: sodkeras data SOURCE [SOURCE ...] [--check] [--show=SHEET.png] [--pack=FI
        sodkeras data SOURCE [SOURCE ...] --make_scenes=FOLDER [--count=NUMBER] [--size=HEIGHTxWIDTH] [--seed=NUMBER]
 
 A source is a folder of pictures beside one of masks, as the field's sets are downloaded (images/ and masks/; DUTS,
-ECSSD, PASCAL-S, DUT-OMRON, HKU-IS; JPEG pictures among PNG masks, as in MSRA10K), a folder of such folders, or a list
-(.txt, .csv) with a picture and its mask a line; NAME=SOURCE names it.
+ECSSD, PASCAL-S, DUT-OMRON, HKU-IS; JPEG pictures among PNG masks, as in MSRA10K), what sodkeras pseudo-label made, a
+folder of such folders, or a list (.txt, .csv) with a picture and its mask a line; NAME=SOURCE names it.
 
 --check reads everything and says what is wrong and what to do about it; the exit code is 1 if training cannot use some
 of it.
@@ -18,8 +18,8 @@ pseudo-label).
 examples:
   sodkeras data DUTS-TR mine=pairs.csv --check
   sodkeras data --make_synthetic=synthetic --count=500
-  sodkeras data labelled/pairs.csv horses --make_scenes=scenes --count=8000
-  sodkeras pseudo-label scenes/images --model=u2netp --out=scenes/labelled
+  sodkeras data labelled horses --make_scenes=scenes --count=6000
+  sodkeras pseudo-label scenes/images --model=u2netp --out=scenes_labelled
 """
 
 import re

@@ -2,14 +2,14 @@
 
 usage: sodkeras pseudo-label PICTURE [PICTURE ...] --out=DIR [--flag=value ...]
 
-A PICTURE is a file, a folder, or a quoted glob. --out gets masks/ and pairs.csv, which `sodkeras train` takes as a data
-set: each picture, its mask, and a weight between 0 and 1, how sure the teacher is of it. The maps of a picture and of
-its mirror image are averaged. An interrupted command goes on where it was. Masks made so are opinions, not ground
+A PICTURE is a file, a folder, or a quoted glob. --out gets masks/ and pairs.csv, and is a data set for `sodkeras
+train`: each picture, its mask, and a weight between 0 and 1, how sure the teacher is of it. The maps of a picture and
+of its mirror image are averaged. An interrupted command goes on where it was. Masks made so are opinions, not ground
 truth: never score with them.
 
 examples:
   sodkeras pseudo-label photos/ --out=labelled
-  sodkeras train --recipe=distill --data=labelled/pairs.csv --data=DUTS-TR --out=runs/distilled
+  sodkeras train --recipe=distill --data=labelled --data=DUTS-TR --out=runs/distilled
 """
 
 import sys

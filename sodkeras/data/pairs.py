@@ -15,6 +15,8 @@ from sodkeras.pictures import SUFFIXES
 #: The file that `sodkeras.data.synthetic` leaves in a folder: what it holds is called synthetic wherever it is used.
 SYNTHETIC_MARKER = "synthetic.json"
 LIST_SUFFIXES = (".txt", ".csv", ".lst")
+#: The list that a folder may have of its own pairs, as `sodkeras pseudo-label` writes it.
+OWN_LIST = "pairs.csv"
 
 # Where pictures and masks share a folder, the masks are the PNGs (MSRA-B, MSRA10K).
 _LOSSY = (".jpg", ".jpeg")
@@ -71,6 +73,7 @@ def find_sets(sources):
             - a folder that holds one of pictures beside one of masks (images/ and masks/, DUTS-TR-Image/ and
               DUTS-TR-Mask/, imgs/ and gt/ …), joined by stem; subfolders of one name in both are sets of their own;
             - a folder of JPEG pictures and PNG masks side by side (MSRA-B, MSRA10K);
+            - a folder with a list of its pairs, pairs.csv, as `sodkeras pseudo-label` makes it: what the list says;
             - a folder of such folders, each a set;
             - a list (.txt, .csv or .lst) with a picture, its mask and, if you like, the pair's weight in [0, 1] a line,
               relative to the list, separated by a comma, a tab or spaces.
@@ -178,7 +181,7 @@ def _from_folder(name, folder):
     if not sets:
         raise SodkerasError(
             "The folder holds no pairs: neither a folder of pictures beside one of masks (images/ and masks/), nor "
-            f"JPEG pictures with PNG masks of the same stem. Received: {folder}"
+            f"JPEG pictures with PNG masks of the same stem, nor a {OWN_LIST}. Received: {folder}"
         )
     return sets
 
@@ -188,7 +191,9 @@ def _search(folder, depth, name=None, prefix=""):
     inside = [path for path in sorted(folder.glob("*/")) if not path.name.startswith(".")]
     pictures = [path for path in inside if PICTURE_FOLDER.fullmatch(path.name)]
     masks = [path for path in inside if MASK_FOLDER.fullmatch(path.name)]
-    if pictures and masks:
+    if (folder / OWN_LIST).is_file():
+        yield _from_list(name or prefix + folder.name, folder / OWN_LIST)
+    elif pictures and masks:
         yield from _beside(name or prefix + folder.name, _one(pictures), _one(masks))
     elif together := _together(name or prefix + _telling(folder), folder):
         yield together

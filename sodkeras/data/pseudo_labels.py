@@ -8,6 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sodkeras import compositing
+from sodkeras.data.pairs import OWN_LIST
 from sodkeras.errors import SodkerasError
 from sodkeras.files import whole_file
 from sodkeras.metrics.folders import read_grey
@@ -51,7 +52,7 @@ def pseudo_label(predictor, pictures, folder, progress=True):
         rows.append((os.path.relpath(path, folder), f"masks/{file.name}", f"{certainty(mask):.4f}"))
     if not rows:
         raise SodkerasError(f"None of the pictures can be read. Received: {', '.join(map(str, pictures[:3]))}")
-    list_file = folder / "pairs.csv"
+    list_file = folder / OWN_LIST
     with whole_file(list_file) as temporary, temporary.open("w", newline="", encoding="utf-8") as opened:
         writer = csv.writer(opened, lineterminator="\n")
         writer.writerow(("picture", "mask", "weight"))

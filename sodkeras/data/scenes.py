@@ -27,7 +27,8 @@ def write_scenes(folder, pairs, count, size=(256, 256), seed=0, progress=True):
     """Writes scenes and their masks, images/*.jpg and masks/*.png.
 
     The masks have every object that was pasted, or that was one in the picture that the scene was cut from. Whether
-    all of them still stand out, a teacher can say: `sodkeras pseudo-label FOLDER/images`.
+    all of them still stand out, a teacher can say: `sodkeras pseudo-label FOLDER/images`. Pairs that are to validate
+    training do not belong here: what was made of them would be trained on.
 
     Args:
         folder: the folder to make the set in; it holds nothing yet.

@@ -108,6 +108,15 @@ def test_a_list_may_weigh_its_pairs(tmp_path):
     assert [pair.weight for pair in find_pairs([path])] == [0.25, 1.0]
 
 
+def test_a_folder_with_a_list_is_what_the_list_says(tmp_path):
+    touch(tmp_path, "photos/a.jpg", "photos/b.jpg", "sets/labelled/masks/a.png", "sets/labelled/masks/b.png")
+    (tmp_path / "sets/labelled/pairs.csv").write_text("picture,mask,weight\n../../photos/a.jpg,masks/a.png,0.5\n")
+    for source, name in ((tmp_path / "sets/labelled", "labelled"), (tmp_path / "sets", "labelled")):
+        (pair,) = find_pairs([source])
+        assert (pair.set, pair.weight, pair.picture.name) == (name, 0.5, "a.jpg") and pair.picture.exists()
+    assert find_pairs([f"mine={tmp_path / 'sets/labelled'}"])[0].set == "mine"
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -1,13 +1,13 @@
 """CSNet ×1 that learns from a teacher's maps, then pruned and fine-tuned: small weights from few labelled pictures.
 
     sodkeras pseudo-label photos/ --out=labelled
-    sodkeras train --recipe=distill --data=labelled/pairs.csv --data=DUTS-TR --out=runs/distill
+    sodkeras train --recipe=distill --data=labelled --data=DUTS-TR --out=runs/distill
 
-Few pictures become more, if the teacher labels new ones made of their parts and objects, too (name the sets apart):
+Few pictures become more, if the teacher labels new ones made of their parts and objects, too:
 
-    sodkeras data labelled/pairs.csv DUTS-TR --make_scenes=scenes --count=6000
-    sodkeras pseudo-label scenes/images --out=scenes/labelled
-    sodkeras train --recipe=distill --data=photos=labelled/pairs.csv --data=scenes=scenes/labelled/pairs.csv --out=more
+    sodkeras data labelled DUTS-TR --make_scenes=scenes --count=6000
+    sodkeras pseudo-label scenes/images --out=scenes_labelled
+    sodkeras train --recipe=distill --data=labelled --data=DUTS-TR --data=scenes_labelled --out=runs/more
 
 The teacher, U²-Net as released, labels pictures that have no masks; its maps stay soft, and those that it is unsure of
 weigh less (`sodkeras pseudo-label`). Sets with masks by hand go beside them. Objects of sure pairs are pasted into
