@@ -80,13 +80,13 @@ def card(preset, scores):
     return "\n\n".join(parts) + "\n"
 
 
-_DATA = """1,000 photos of MSRA and the 128 of COCO128, labelled by U²-Net as released (for the last two runs in
-8 bits), and, with masks that others made, 172 horses of the Weizmann set and 290 photos of people; and 6,000 scenes made
-of those, parts of the photos with objects of others in them, labelled by U²-Net† in 8 bits. The photos are research data
-of mixed or unknown licence: they are not distributed, only what a network learned from them. All masks by hand are of
-people and horses: the network knows those best. It has learned U²-Net's mistakes along with the rest, and whatever bias
-is in DUTS-TR, on which U²-Net was trained. It finds what stands out in a photo; do not use it to decide anything about a
-person."""
+_DATA = """1,000 photos of MSRA and the 128 of COCO128, labelled by U²-Net as released (for the last two runs in 8
+bits), and, with masks that others made, 172 horses of the Weizmann set and 290 photos of people; and 6,000 scenes
+made of those, parts of the photos with objects of others in them, labelled by U²-Net† in 8 bits. The photos are
+research data of mixed or unknown licence: they are not distributed, only what a network learned from them. All
+masks by hand are of people and horses: the network knows those best. It has learned U²-Net's mistakes along with
+the rest, and whatever bias is in DUTS-TR, on which U²-Net was trained. It finds what stands out in a photo; do not
+use it to decide anything about a person."""
 
 
 if __name__ == "__main__":
