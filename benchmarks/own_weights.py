@@ -5,7 +5,7 @@ usage: python benchmarks/own_weights.py --data=FOLDER --out=FOLDER [--teacher=FI
 
 FOLDER holds msra_1000_images/ and coco128/images/, which the teacher labels, and weizmann_horses/ and human_290/, whose
 masks are used: all people, and half of the horses by the SHA-256 of their stem, without horse274, which is also in the
-other half under another name. PASCAL-S and the other horses are neither trained on nor looked at to choose anything.
+other half under another name. PASCAL-S and the other horses are not trained on, nor looked at to choose an epoch.
 One pair in twenty is for validation. Of the others' pictures and objects scenes are made, which a teacher labels, too.
 
 Runs follow one another, each in a folder of its own under --out: `run` trains CSNet ×1, prunes it and fine-tunes what

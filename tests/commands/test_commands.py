@@ -263,7 +263,8 @@ def test_the_demo_writes_what_its_help_lists(models, tmp_path, capsys, monkeypat
     assert main(["demo", f"--model={model}", f"--pictures={photos}", f"--out={out}", "--runs=1"]) == 0
     assert "ops delegated" in capsys.readouterr().out
     written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    each = {f"{stem}/{name}" for stem in ("first", "second") for name in ("photo.jpg", "map.png", "overlay.png")}
+    names = ("photo.jpg", "map.png", "overlay.png", "cutout.png")
+    each = {f"{stem}/{name}" for stem in ("first", "second") for name in names}
     files = {"tiny-32x48-float32.tflite", "tiny-32x48-static_wi8_ai8.tflite"}
     assert written >= each | files | {"contact_sheet.png", "results.csv", "report.html"}
     assert (out / "results.csv").read_text().count("\n") == 4  # a title, Keras, float, 8 bits
