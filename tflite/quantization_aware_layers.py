@@ -31,8 +31,8 @@ _TAKE_OVER = (keras.layers.ReLU, keras.layers.Concatenate)
 
 
 @tf.autograph.experimental.do_not_convert  # nothing here needs it, and it takes long
-def quantize_aware(model, float_layers, ranges):
-    """A tf_keras network that computes as its 8-bit file will, differentiably.
+def quantize_aware(model, float_layers):
+    """A tf_keras network that computes as its 8-bit file will, differentiably, once `set_ranges` has told it ranges.
 
     The rounding is where LiteRT's is: kernels in steps of their largest weight a channel, and every tensor that the
     8-bit file holds in memory.
@@ -40,7 +40,6 @@ def quantize_aware(model, float_layers, ranges):
     Args:
         model: a flat functional Keras 3 model for integers, without its sigmoid.
         float_layers: the names of layers whose weights stay in float.
-        ranges: as `measure_ranges` gives them.
 
     Returns:
         (the annotated tf_keras network, which still computes in float; the network that rounds).
@@ -54,14 +53,17 @@ def quantize_aware(model, float_layers, ranges):
 
     with _known_phase(), _quantization.quantize_scope({"Rounding": Rounding, "KerasLayer": KerasLayer}):
         annotated = to_tf_keras(model, annotate)
-        quantized = _quantization.quantize_apply(annotated, scheme=_AsAnnotated())
+        return annotated, _quantization.quantize_apply(annotated, scheme=_AsAnnotated())
+
+
+def set_ranges(quantized, ranges):
+    """Tells a network of `quantize_aware` between which values to round, as `training_ranges` gives it."""
     for layer in quantized.layers:
         if isinstance(layer, tf_keras.layers.Wrapper) and layer.quantize_config.output:
             low, high = ranges[layer.layer.name]
             variables = layer._output_quantizer_vars  # tfmot gives no other way to them
-            variables["min_var"].assign(low)
-            variables["max_var"].assign(high)
-    return annotated, quantized
+            variables["low"].assign(low)
+            variables["high"].assign(high)
 
 
 @contextlib.contextmanager
@@ -97,26 +99,37 @@ def rounded_tensors(model):
     return found
 
 
-def measure_ranges(model, batches):
-    """The smallest and largest value that each rounded tensor takes on pictures, and 0.
+def training_ranges(model, ranges, batches):
+    """Between which values each rounded tensor is rounded in training, and in the file.
+
+    They are those that `sodkeras.tflite.activation_ranges` chooses, but for two tensors, which take their smallest and
+    largest value on pictures: the picture itself, and the logits. Logits may be cut off where the sigmoid is flat,
+    which leaves the map as it is; but what is cut off gets no gradient, and the loss from logits goes on growing.
 
     Args:
         model: as for `quantize_aware`.
+        ranges: a dict of layers' names to (lowest, highest).
         batches: preprocessed pictures `[B, H, W, 3]`.
 
     Returns:
         A dict of the layers' names to (lowest, highest).
     """
-    names, tensors = zip(*rounded_tensors(model).values(), strict=True)
-    values_of = tap(model, tensors)
-    lowest, highest = np.zeros(len(names)), np.zeros(len(names))
+    rounded = rounded_tensors(model)
+    makers = {id(node.outputs[0]): node for node in nodes(model)}
+    logits = model.outputs[0]
+    while id(logits) not in rounded:
+        logits = makers[id(logits)].input_tensors[0]
+    (picture, _), (last, _) = rounded[id(model.inputs[0])], rounded[id(logits)]
+    values_of = tap(model, [model.inputs[0], logits])
+    lowest, highest = np.zeros(2), np.zeros(2)
     for batch in batches:
         values = values_of(batch)
         lowest = np.minimum(lowest, [value.min() for value in values])
         highest = np.maximum(highest, [value.max() for value in values])
     # A tensor that was 0 all over still needs a step.
-    highest = np.where(highest - lowest > 0, highest, 1e-3)
-    return {name: (float(low), float(high)) for name, low, high in zip(names, lowest, highest, strict=True)}
+    highest = np.where(highest > lowest, highest, 1e-3)
+    measured = dict(zip((picture, last), zip(lowest.tolist(), highest.tolist(), strict=True), strict=True))
+    return {name: measured.get(name) or ranges[name] for name, _ in rounded.values()}
 
 
 class KernelRounding(_quantization.quantizers.Quantizer):
@@ -141,6 +154,26 @@ class KernelRounding(_quantization.quantizers.Quantizer):
 
     def get_config(self):
         return {"taps": self.taps}
+
+
+class ActivationRounding(_quantization.quantizers.Quantizer):
+    """LiteRT's rounding of a tensor in a range that stays until it is set anew; 0 is one of its 255 steps.
+
+    tensorflow-model-optimization's own ranges move with each batch, and the file would have others than training had.
+    """
+
+    def build(self, tensor_shape, name, layer):
+        def end(which, value):
+            start = tf_keras.initializers.Constant(value)
+            return layer.add_weight(f"{name}_{which}", initializer=start, trainable=False)
+
+        return {"low": end("low", -6.0), "high": end("high", 6.0)}
+
+    def __call__(self, inputs, training, weights, **kwargs):
+        return tf.quantization.fake_quant_with_min_max_vars(inputs, weights["low"], weights["high"])
+
+    def get_config(self):
+        return {}
 
 
 class Rounding(_quantization.QuantizeConfig):
@@ -176,10 +209,7 @@ class Rounding(_quantization.QuantizeConfig):
         pass
 
     def get_output_quantizers(self, layer):
-        if not self.output:
-            return []
-        average = _quantization.quantizers.MovingAverageQuantizer
-        return [average(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)]
+        return [ActivationRounding()] if self.output else []
 
     def get_config(self):
         return {"kernel": self.kernel, "output": self.output}

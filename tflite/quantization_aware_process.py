@@ -34,8 +34,8 @@ class _Training:
     def run(self):
         pairs = self._pairs()
         lowered, facts = self._prepared()
-        self._train(lowered, facts, pairs)
-        return self._convert(lowered, facts)
+        ranges = self._train(lowered, facts, pairs)
+        return self._convert(lowered, facts, ranges)
 
     def _pairs(self):
         """The pairs to learn from; where the network's own maps are to be learned, these are made first."""
@@ -67,20 +67,14 @@ class _Training:
             return _plain(load_keras(network)), json.loads(read_bytes(facts_file))
         self._say(f"{self._name}: preparing for 8 bits")
         integers = IntegerSource(lower(self._model), self._batches, self._job["prelu"], self._job["keep_float"])
-        from sodkeras.tflite.quantization_aware_layers import measure_ranges
-
-        facts = {
-            "float_layers": sorted(integers.float_layers),
-            "prelu": integers.prelu,
-            "ranges": measure_ranges(without_sigmoid(integers.model), self._batches("measuring ranges")),
-        }
+        facts = {"float_layers": sorted(integers.float_layers), "prelu": integers.prelu}
         self._save(integers.model, network)
         with whole_file(facts_file) as temporary:
             temporary.write_text(json.dumps(facts), encoding="utf-8")
         return integers.model, facts
 
     def _train(self, lowered, facts, pairs):
-        """Trains, and puts the weights into `lowered`."""
+        """Trains, puts the weights into `lowered`, and returns the ranges that activations were rounded in."""
         import tensorflow as tf
         import tf_keras
 
@@ -93,7 +87,7 @@ class _Training:
         tf_keras.utils.set_random_seed(job["seed"])
         network = without_sigmoid(lowered)
         self._say(f"{self._name}: rebuilding {len(network.layers)} layers in tf_keras")
-        annotated, student = quantize_aware(network, set(facts["float_layers"]), facts["ranges"])
+        annotated, student = quantize_aware(network, set(facts["float_layers"]))
         check_bridge(network, annotated, next(self._batches(None, 1)))
         optimizer = tf_keras.optimizers.Adam(
             tf_keras.optimizers.schedules.CosineDecay(job["learning_rate"], job["steps"])
@@ -111,6 +105,7 @@ class _Training:
         data = TrainingData(training, preprocessing, job["batch"], Augmentation(left_right=0.5), job["seed"])
         rounds = -(-job["steps"] // job["save_every"])
         self._say(f"{self._name}: {len(training)} pictures to learn from; {job['steps']} steps, {done} of them done")
+        ranges = self._set_ranges(student, lowered, done)
         sys.stdout, before = self._progress, sys.stdout  # Keras's bar
         try:
             with file_errors():
@@ -118,6 +113,7 @@ class _Training:
                     error = student.evaluate(held_out, verbose=0, return_dict=True)["map_error"]
                     self._say(f"{self._name}: with rounding, before training, the maps' mean error is {error:.4f}")
                 for number in range(done // job["save_every"], rounds):
+                    ranges = self._set_ranges(student, lowered, done)
                     count = min(job["save_every"], job["steps"] - done)
                     batches = data.dataset(done).map(tf.autograph.experimental.do_not_convert(_spread_weights))
                     history = student.fit(
@@ -135,6 +131,30 @@ class _Training:
         finally:
             sys.stdout = before
         copy_weights(layers_by_name(student), network)
+        return ranges
+
+    def _set_ranges(self, student, lowered, done):
+        """Tells the student which ranges to round in after so many steps, and returns them.
+
+        They are chosen anew for the student's weights at each checkpoint of the first half; in the second it learns to
+        live with those that its file will have.
+        """
+        from sodkeras.tflite.activation_ranges import choose_ranges
+        from sodkeras.tflite.quantization_aware_layers import layers_by_name, set_ranges, training_ranges
+        from sodkeras.tflite.tf_keras_bridge import copy_weights
+
+        every = self._job["save_every"]
+        path = self._state / f"ranges-{min(done, self._job['steps'] // 2 // every * every)}.json"
+        if not path.exists():
+            network = without_sigmoid(lowered)
+            copy_weights(layers_by_name(student), network)
+            chosen = choose_ranges(lowered, list(self._batches("choosing ranges", _PICTURES_FOR_RANGES)))
+            chosen |= training_ranges(network, chosen, self._batches("measuring extremes"))
+            with whole_file(path) as temporary:
+                temporary.write_text(json.dumps(chosen), encoding="utf-8")
+        ranges = json.loads(read_bytes(path))
+        set_ranges(student, ranges)
+        return ranges
 
     def _log(self, step, history):
         path = self._state / "log.csv"
@@ -143,8 +163,7 @@ class _Training:
         with path.open("a", encoding="utf-8") as file:
             file.write(heading + ",".join(map(str, row.values())) + "\n")
 
-    def _convert(self, lowered, facts):
-        from sodkeras.tflite.activation_ranges import choose_ranges
+    def _convert(self, lowered, facts, ranges):
         from sodkeras.tflite.convert_process import export
         from sodkeras.tflite.inside import DEFAULT
         from sodkeras.tflite.integer_source import Calibrated
@@ -155,7 +174,6 @@ class _Training:
         self._save(lowered, network)
         self._say(f"{self._name}: converting")
         exported = export(lowered, f"{job['scratch']}/trained")
-        ranges = choose_ranges(lowered, list(self._batches("choosing ranges", _PICTURES_FOR_RANGES)))
         calibrated = Calibrated(exported, lambda: self._batches("calibrating"), ranges, False)
         content = calibrated.quantize(facts["float_layers"], "int8")
         preprocessing = self._model.preprocessing
