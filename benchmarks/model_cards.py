@@ -57,6 +57,15 @@ def card(preset, scores):
         ("time", f"{sum(training['minutes'].values())} minutes on {training['hardware']}, which did other work, too"),
         ("command", f"`{training['command']}`"),
     ]
+    if "eight_bits" in training:
+        how = training["eight_bits"]
+        facts.append(
+            (
+                "8 bits",
+                f"trained to give in 8 bits what it gives in float: {how['steps']} batches of {how['batch']} of "
+                f"{how['pictures']} photos (`sodkeras quantize-train {name.removesuffix('_int8')} --targets=own`)",
+            )
+        )
     ours = [row for row in scores if row["model"] in (name, _PEER)]
     rows = [
         [row["set"], row["pictures"], row["model"], *(f"{row[key]} ({row[f'{key}_interval']})" for key in _SCORES)]

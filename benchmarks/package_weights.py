@@ -1,11 +1,14 @@
 """Puts a trained run into the package: weights, the 8-bit file, and what a model card needs to say about them.
 
 usage: python benchmarks/package_weights.py OUT --name=NAME --title=TEXT --calibrate=FOLDER
+       python benchmarks/package_weights.py --name=NAME --eight_bits=FILE.tflite
 
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
 sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOLDER, to
 sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
 Without a first run in OUT, it was --start=NAME: then what the present preset says of its training stands first.
+
+FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
 
 import csv
@@ -25,8 +28,9 @@ from sodkeras.tflite.benchmark import cpu_model
 from sodkeras.tflite.convert import convert
 
 _NAME = flags.DEFINE_string("name", None, "The preset's name.", required=True)
-_TITLE = flags.DEFINE_string("title", None, "What it is, in a few words.", required=True)
-_CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bits with.", required=True)
+_TITLE = flags.DEFINE_string("title", None, "What it is, in a few words.")
+_CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bits with.")
+_EIGHT_BITS = flags.DEFINE_string("eight_bits", None, "A trained 8-bit file to take.")
 #: What own_weights.py trains, in this order, by what a card calls it.
 _RUNS = {
     "before pruning": "run",
@@ -39,8 +43,10 @@ _ORIGIN = "trained by this project (benchmarks/own_weights.py) on pictures label
 
 
 def main(arguments):
-    if len(arguments) != 2:
-        raise app.UsageError("name one OUT")
+    if _EIGHT_BITS.value:
+        return take_eight_bits(f"{_NAME.value}_int8", pathlib.Path(_EIGHT_BITS.value))
+    if len(arguments) != 2 or not _TITLE.value or not _CALIBRATE.value:
+        raise app.UsageError("name one OUT, with --title and --calibrate, or --eight_bits")
     out = pathlib.Path(arguments[1])
     model = load_keras(out / "sharp" / "last.keras")
     cost = complexity(model)
@@ -70,6 +76,17 @@ def main(arguments):
         eight_bits = _PRESETS / f"{_NAME.value}_int8.tflite"
         shutil.copy(converted, eight_bits)
     write_preset(preset | {"name": eight_bits.stem, "title": f"{_TITLE.value}, in 8 bits"}, eight_bits)
+
+
+def take_eight_bits(name, trained):
+    """Puts a file of quantization-aware training in the place of a preset's."""
+    preset = json.loads((_PRESETS / f"{name}.json").read_text(encoding="utf-8"))
+    metadata = json.loads(trained.with_suffix(".json").read_text(encoding="utf-8"))
+    preset["training"]["eight_bits"] = metadata["quantization_aware_training"]
+    file = _PRESETS / preset["file"]
+    with whole_file(file) as temporary:
+        shutil.copy(trained, temporary)
+    write_preset(preset, file)
 
 
 def deflate(path):

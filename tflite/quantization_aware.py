@@ -37,8 +37,9 @@ def quantize_train(
 
     The network is lowered and calibrated as `sodkeras.tflite.convert` does it, which also says what stays in float; its
     plain layers are rebuilt in tf_keras, where tensorflow-model-optimization rounds kernels and activations in every
-    step; what has been trained is converted with the ranges that it takes on the pictures. Source: Jacob et al.,
-    "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018.
+    step, in ranges chosen as `convert` chooses them: anew at each checkpoint of the first half of the steps; in the
+    second half they stay, and are those of the file. Source: Jacob et al., "Quantization and Training of Neural
+    Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018, where ranges are moving averages.
 
     A call that was interrupted goes on where it was, when repeated with the same arguments.
 

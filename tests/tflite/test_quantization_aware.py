@@ -62,6 +62,20 @@ def test_the_file_computes_what_the_weights_in_keras_do_and_is_one_partition(tra
     assert compare(KerasRuntime(tiny_model()), runtime, [(0, photo())]).summary()["median_mae"] > 0.05
 
 
+def test_the_file_rounds_where_the_second_half_of_training_did(trained):
+    folder = trained[0].parent / "training"
+    first, last = (json.loads((folder / f"ranges-{step}.json").read_text()) for step in (0, 8))
+    assert not (folder / "ranges-16.json").exists() and first != last
+    scales = [
+        float(details["quantization_parameters"]["scales"][0])
+        for details in LiteRTRuntime(trained[0]).interpreter.get_tensor_details()
+        if len(details["shape"]) == 4 and len(details["quantization_parameters"]["scales"]) == 1
+    ]
+    steps = np.array([(high - low) / 255 for low, high in last.values()])
+    found = [np.isclose(steps, scale, rtol=1e-4).any() for scale in scales]
+    assert len(found) > 10 and np.mean(found) > 0.9, dict(zip(scales, found, strict=True))
+
+
 def test_metadata_says_how_it_was_made(trained):
     metadata = LiteRTRuntime(trained[0]).metadata
     assert metadata["name"] == "tiny" and metadata["numerics"] == "static_wi8_ai8"
