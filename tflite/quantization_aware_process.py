@@ -34,8 +34,8 @@ class _Training:
     def run(self):
         pairs = self._pairs()
         lowered, facts = self._prepared()
-        ranges = self._train(lowered, facts, pairs)
-        return self._convert(lowered, facts, ranges)
+        ranges, errors = self._train(lowered, facts, pairs)
+        return self._convert(lowered, facts, ranges, errors)
 
     def _pairs(self):
         """The pairs to learn from; where the network's own maps are to be learned, these are made first."""
@@ -74,7 +74,11 @@ class _Training:
         return integers.model, facts
 
     def _train(self, lowered, facts, pairs):
-        """Trains, puts the weights into `lowered`, and returns the ranges that activations were rounded in."""
+        """Trains, and puts the weights into `lowered`.
+
+        Returns:
+            (the ranges that activations were rounded in; the maps' mean error, with rounding, before and after).
+        """
         import tensorflow as tf
         import tf_keras
 
@@ -106,12 +110,10 @@ class _Training:
         rounds = -(-job["steps"] // job["save_every"])
         self._say(f"{self._name}: {len(training)} pictures to learn from; {job['steps']} steps, {done} of them done")
         ranges = self._set_ranges(student, lowered, done)
-        sys.stdout, before = self._progress, sys.stdout  # Keras's bar
+        sys.stdout, stdout = self._progress, sys.stdout  # Keras's bar
         try:
             with file_errors():
-                if not done:
-                    error = student.evaluate(held_out, verbose=0, return_dict=True)["map_error"]
-                    self._say(f"{self._name}: with rounding, before training, the maps' mean error is {error:.4f}")
+                before = self._error_before(student, held_out)
                 for number in range(done // job["save_every"], rounds):
                     ranges = self._set_ranges(student, lowered, done)
                     count = min(job["save_every"], job["steps"] - done)
@@ -128,10 +130,24 @@ class _Training:
                     done += count
                     checkpoints.save(done)
                     self._log(done, history.history)
+                after = _map_error(student, held_out)
         finally:
-            sys.stdout = before
+            sys.stdout = stdout
+        self._say(f"{self._name}: with rounding, after training, it is {after:.4f}")
+        if after > before:
+            self._say("  more than before: take what sodkeras convert gives, or try a smaller learning_rate")
         copy_weights(layers_by_name(student), network)
-        return ranges
+        return ranges, {"before": float(f"{before:.4g}"), "after": float(f"{after:.4g}")}
+
+    def _error_before(self, student, held_out):
+        """The error that training starts from, measured once and kept for going on."""
+        path = self._state / "before.json"
+        if not path.exists():
+            with whole_file(path) as temporary:
+                temporary.write_text(json.dumps(_map_error(student, held_out)), encoding="utf-8")
+        before = json.loads(read_bytes(path))
+        self._say(f"{self._name}: with rounding, before training, the maps' mean error is {before:.4f}")
+        return before
 
     def _set_ranges(self, student, lowered, done):
         """Tells the student which ranges to round in after so many steps, and returns them.
@@ -163,7 +179,7 @@ class _Training:
         with path.open("a", encoding="utf-8") as file:
             file.write(heading + ",".join(map(str, row.values())) + "\n")
 
-    def _convert(self, lowered, facts, ranges):
+    def _convert(self, lowered, facts, ranges, errors):
         from sodkeras.tflite.convert_process import export
         from sodkeras.tflite.inside import DEFAULT
         from sodkeras.tflite.integer_source import Calibrated
@@ -185,7 +201,7 @@ class _Training:
             "quantization_aware_training": {
                 key: job[key] for key in ("targets", "steps", "batch", "learning_rate", "seed")
             }
-            | {"pictures": len(job["pictures"])},
+            | {"pictures": len(job["pictures"]), "map_error": errors},
         }
         metadata |= describe_tensors(content)
         height, width = preprocessing.size
@@ -274,6 +290,10 @@ def map_error(masks, logits):
     import tensorflow as tf
 
     return tf.abs(masks - tf.sigmoid(logits))
+
+
+def _map_error(student, pairs):
+    return student.evaluate(pairs, verbose=0, return_dict=True)["map_error"]
 
 
 def _spread_weights(pictures, masks, weights=None):

@@ -10,8 +10,8 @@ as the 8-bit file will round them (quantization-aware training). It needs few st
 
 --out gets NAME-HxW-static_wi8_ai8.tflite with its .json, which every other verb takes; NAME-quantization_aware.keras,
 the same weights in float; and training/, with the log and what is needed to go on: whatever stops it, the same command
-goes on from its last checkpoint and ends with the same weights. Look at what it gives with sodkeras evaluate, beside
-sodkeras convert's int8: it may not be worth it.
+goes on from its last checkpoint and ends with the same weights. The maps' error before and after is printed: where it
+has not fallen, sodkeras convert's int8 is the better. Look at both with sodkeras evaluate.
 
 examples:
   sodkeras quantize-train runs/first/best.keras --data=DUTS-TR --out=phone

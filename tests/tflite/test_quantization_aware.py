@@ -80,6 +80,8 @@ def test_metadata_says_how_it_was_made(trained):
     metadata = LiteRTRuntime(trained[0]).metadata
     assert metadata["name"] == "tiny" and metadata["numerics"] == "static_wi8_ai8"
     assert metadata["quantization_aware_training"]["steps"] == 24
+    error = metadata["quantization_aware_training"]["map_error"]
+    assert 0 < error["after"] < error["before"], error
     assert metadata["preprocessing"] == tiny_model().preprocessing.to_dict()
     beside = json.loads(trained[0].with_suffix(".json").read_text())
     assert metadata == {name: beside[name] for name in metadata}
@@ -109,6 +111,16 @@ def test_a_network_learns_its_own_maps_from_pictures_alone(tmp_path):
     agreement = compare(KerasRuntime(model), LiteRTRuntime(paths[0]), [(seed, photo(seed=seed)) for seed in range(4)])
     assert agreement.summary()["median_mae"] < 0.03, agreement.summary()
     assert len(list((tmp_path / "out/training/maps/masks").iterdir())) == 4
+
+
+def test_training_that_made_it_worse_is_said(model, pairs, tmp_path, capfd):
+    """A network that already gives what it is to give, and a rate that is far too high."""
+    pictures = sorted(str(path) for path in (pairs / "images").iterdir())
+    settings = SETTINGS | {"steps": 4, "save_every": 4, "learning_rate": 0.03}
+    path, _ = quantize_train(model, pictures, tmp_path, targets="own", **settings)
+    error = LiteRTRuntime(path).metadata["quantization_aware_training"]["map_error"]
+    assert error["after"] > error["before"], error
+    assert "more than before: take what sodkeras convert gives" in capfd.readouterr().err
 
 
 def test_this_process_keeps_its_keras(trained):
