@@ -14,5 +14,5 @@ echo "file,cpu,instructions_emulated_not_a_time"
 PYTHONHASHSEED=0 OPENBLAS_NUM_THREADS=1 PYTHONPATH="$folder/site" qemu-aarch64 -cpu "$cpu" -plugin "$folder/count.so" \
   -L "$folder/root-$cpu" "$folder/root-$cpu/usr/bin/python3.11" "$here/guest.py" "$@" 2>&1 > /dev/null |
   awk -v cpu="$cpu" '$1 == "COUNT" { before = last; last = $2 }
-    $1 == "FILE" { sub(/.*\//, "", $2); printf "%s,%s,%d\n", $2, cpu, last - before; fflush(); next }
+    $1 == "FILE" { sub(/.*\//, "", $2); printf "%s,%s,%.0f\n", $2, cpu, last - before; fflush(); next }
     $1 != "COUNT" && $1 != "INFO:" { print > "/dev/stderr" }'
