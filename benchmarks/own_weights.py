@@ -13,12 +13,16 @@ is left, without scenes; `wide` trains that on, at 128×128, where two cores see
 224×224; `sharp` ends at 224×224. With --start the first is left out: `wide` starts from that file or preset. An
 interrupted run goes on with the same command. What ships was made in three sittings: `run`; without scenes 70 epochs
 more at 128×128 and 5 at 224×224, at the rates below; then, with --start=csnet_l_x1, `wide` and `sharp`.
+Its 8 bits were trained after that, on the pictures of training.csv in a folder:
+
+    sodkeras quantize-train csnet_l_x1 --targets=own --steps=600 --batch=8 --save_every=100 --data=FOLDER --out=FOLDER
 """
 
 import pathlib
 import sys
 
 from absl import app, flags
+from own_pairs import UNLABELLED, VALIDATION_SHARE, labelled_by_hand
 
 from sodkeras.commands.main import main as sodkeras
 from sodkeras.data import find_pairs, split_pairs
@@ -33,7 +37,6 @@ flags.DEFINE_string("scene_teacher", "u2netp", "What labels scenes, of which the
 flags.DEFINE_integer("scenes", 6000, "How many are made.", lower_bound=1)
 flags.DEFINE_integer("threads", None, "CPU threads of a .tflite teacher.")
 
-_TWIN = "horse274"
 _ON = [
     "--set=prune={}",
     "--set=dynamic_decay=0",
@@ -48,11 +51,10 @@ _SHARP = ["--set=size=224", "--set=epochs=1", "--set=learning_rate=1e-3", "--set
 
 def main(arguments):
     data, out = pathlib.Path(FLAGS.data), pathlib.Path(FLAGS.out)
-    for name, pictures in {"msra": data / "msra_1000_images", "coco": data / "coco128" / "images"}.items():
-        label(pictures, out / name, FLAGS.teacher)
-    horses = [pair for pair in split_pairs(find_pairs([data / "weizmann_horses"]), 0.5)[0] if pair.stem != _TWIN]
-    labelled = find_pairs([out / "msra", out / "coco"])
-    pairs = split_pairs([*labelled, *horses, *find_pairs([data / "human_290"])], 0.05)
+    for name, pictures in UNLABELLED.items():
+        label(data / pictures, out / name, FLAGS.teacher)
+    pairs = [*find_pairs([out / name for name in UNLABELLED]), *labelled_by_hand(data)]
+    pairs = split_pairs(pairs, VALIDATION_SHARE)
     lists = [out / "training.csv", out / "validation.csv"]
     for file, part in zip(lists, pairs, strict=True):
         with whole_file(file) as temporary:

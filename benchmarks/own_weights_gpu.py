@@ -2,7 +2,7 @@
 
 usage: python benchmarks/own_weights_gpu.py --pack=FILE --out=FOLDER [--seconds=480]
 
-FILE is what own_weights_pack.py made. Needs PyTorch and Triton beside Keras; TensorFlow is not needed. What ships was
+FILE is what own_weights_pack.py made. Needs PyTorch beside Keras; TensorFlow is not needed. What ships was
 not made by it: benchmarks/NOTES.md says what its only run gave, and what has been changed since.
 
 1. U²-Net labels the packed pictures, each as it is and mirrored; masks by hand stay.
@@ -43,7 +43,6 @@ from torch.profiler import ProfilerActivity, profile
 
 from sodkeras import models
 from sodkeras.callbacks.dynamic_weight_decay import block_units, mean_activity
-from sodkeras.layers.scaled_conv import ScaledDepthwiseConv2D
 from sodkeras.losses import IntersectionOverUnionFromLogits, WeightedSum
 from sodkeras.preprocessing import IMAGENET_MEAN, IMAGENET_STANDARD_DEVIATION
 from sodkeras.pruning import prune
@@ -58,8 +57,6 @@ _BATCH = flags.DEFINE_integer("batch", 64, "Pictures a step.")
 _SIZES = flags.DEFINE_list("sizes", ["160", "224"], "Sides of the students' pictures, of the first half and the other.")
 
 _DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-if _DEVICE == "cuda":
-    import depthwise_gpu  # needs Triton
 _CANVAS = 320  # of packed pictures, and what U²-Net sees
 _STORED = 288  # of scenes that wait for the students
 # Probabilities of 0, 1, 2 and 3 pasted objects.
@@ -264,23 +261,8 @@ def training_batch(pool, count, size):
 # What Keras on PyTorch does in many kernels, in few
 
 
-#: Whether 1×1 convolutions are matrix products, and whether depthwise ones are Triton's.
-_FORMS = {"products": False, "triton": False}
-
-
 def use_native_layers():
-    """Batch norm and PReLU by PyTorch's own functions, convolutions as `_FORMS` says."""
-    convolve, convolve_depthwise = keras.layers.Conv2D.convolution_op, ScaledDepthwiseConv2D.call
-
-    def convolution(self, inputs, kernel):
-        if _FORMS["products"] and tuple(self.kernel_size) == tuple(self.strides) == (1, 1):
-            return functional.linear(inputs, kernel[0, 0].t())
-        return convolve(self, inputs, kernel)
-
-    def depthwise(self, inputs):
-        if not _FORMS["triton"]:
-            return convolve_depthwise(self, inputs)
-        return depthwise_gpu.depthwise(inputs, self.kernel[..., 0] * self.kernel_scale)
+    """Batch norm and PReLU by PyTorch's own functions."""
 
     def batch_norm(self, inputs, training=None, mask=None):
         y = functional.batch_norm(
@@ -299,10 +281,8 @@ def use_native_layers():
         slopes = self.alpha.value.reshape(-1).to(inputs.dtype)
         return functional.prelu(inputs.permute(0, 3, 1, 2), slopes).permute(0, 2, 3, 1)
 
-    keras.layers.Conv2D.convolution_op = convolution
     keras.layers.BatchNormalization.call = batch_norm
     keras.layers.PReLU.call = prelu
-    ScaledDepthwiseConv2D.call = depthwise
 
 
 def remember_constants():
@@ -352,13 +332,10 @@ class Student:
         self.used, self.steps, self.log = 0.0, 0, []
         self._graphs = {}
         self._terms = []
-        units = block_units(model) if dynamic else []
-        for norm, activation in units:
-            activation.activity_regularizer = ActivityDecay(norm, self._terms)
-        self._units = units
-        gammas = {id(norm.gamma) for norm, _ in units}
+        self._units = block_units(model) if dynamic else []
+        self._decay_activity()
+        gammas = {id(norm.gamma) for norm, _ in self._units}
         self._loss = WeightedSum([keras.losses.BinaryCrossentropy(from_logits=True), IntersectionOverUnionFromLogits()])
-        self._trained = [variable.value for variable in model.trainable_variables]
         self._all = [variable.value for variable in model.weights]
         self._rate = torch.tensor(0.0, device=_DEVICE)
         groups = [
@@ -370,6 +347,10 @@ class Student:
             [group for group in groups if group["params"]], lr=self._rate, betas=(0.9, 0.99), eps=1e-8, **cuda
         )
         self._loss_sum = torch.zeros((), device=_DEVICE)
+
+    def _decay_activity(self):
+        for norm, activation in self._units:
+            activation.activity_regularizer = ActivityDecay(norm, self._terms)
 
     def restart(self):
         """The optimizer forgets."""
@@ -449,8 +430,7 @@ class Student:
         for _, activation in self._units:
             activation.activity_regularizer = None
         self.model.save(path)
-        for norm, activation in self._units:
-            activation.activity_regularizer = ActivityDecay(norm, self._terms)
+        self._decay_activity()
 
 
 def synchronise():
@@ -500,7 +480,9 @@ def main(_):
     probe = dict(zip(("scenes", "sure"), labelled_scenes(count, sources, teacher), strict=True))
     write_sheet(out / "scenes.jpg", probe["scenes"][:32].cpu().numpy())
     sizes = [int(size) for size in _SIZES.value]
-    choose_forms(students["csnet_l_x1"], probe, sizes[-1], out, say)
+    students["csnet_l_x1"].prepare(probe, sizes[-1])
+    write_profile(out / "profile.txt", students["csnet_l_x1"], sizes[-1])
+    students["csnet_l_x1"].forget()
 
     scenes = torch.zeros((_SCENES.value // count * count, _STORED, _STORED, 4), dtype=torch.uint8, device=_DEVICE)
     sureness = torch.zeros(len(scenes), device=_DEVICE)
@@ -548,21 +530,12 @@ def label_pictures(pictures, masks, by_hand, teacher):
     }
 
 
-def choose_forms(student, pool, size, out, say):
-    """Sets how 1×1 and depthwise convolutions are computed, whichever is faster; writes down where the time goes."""
-    for name in ("triton", "products") if _DEVICE == "cuda" else ("products",):
-        speeds = []
-        for _FORMS[name] in (False, True):
-            student.prepare(pool, size)
-            speeds.append(student.speed(size))
-        _FORMS[name] = speeds[1] > speeds[0]
-        say(f"at {size}×{size} {speeds[0]:.0f} pictures/s, with {name} {speeds[1]:.0f}")
-    student.prepare(pool, size)
+def write_profile(path, student, size):
+    """The kernels of a step, the longest first."""
     with profile(activities=[ProfilerActivity.CUDA if _DEVICE == "cuda" else ProfilerActivity.CPU]) as profiled:
         student.speed(size, steps=1)
     table = profiled.key_averages().table(sort_by=f"self_{_DEVICE}_time_total", row_limit=40)
-    (out / "profile.txt").write_text(table, encoding="utf-8")
-    student.forget()
+    path.write_text(table, encoding="utf-8")
 
 
 def run(students, prepare, out, end, say):

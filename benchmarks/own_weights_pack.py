@@ -15,8 +15,9 @@ import zlib
 import cv2
 import numpy as np
 from absl import app, flags
+from own_pairs import UNLABELLED, VALIDATION_SHARE, labelled_by_hand
 
-from sodkeras.data import find_pairs, split_pairs
+from sodkeras.data import split_pairs
 from sodkeras.data.pairs import Pair
 from sodkeras.files import whole_file
 from sodkeras.pictures import find_pictures, read_picture
@@ -27,7 +28,6 @@ _OUT = flags.DEFINE_string("out", None, "The file to write.", required=True)
 _TEACHER = flags.DEFINE_string("teacher", "u2net", "The preset of the network that labels.")
 _SIDE = 320
 _QUALITY = 70
-_TWIN = "horse274"
 
 
 def main(_):
@@ -67,13 +67,10 @@ def main(_):
 
 def training_pairs(data):
     """What own_weights.py trains on; pairs that the teacher is to label have no mask."""
-    labelled = [
-        Pair(picture, None, name)
-        for name, folder in (("msra", "msra_1000_images"), ("coco", "coco128/images"))
-        for picture in find_pictures([data / folder])
+    unlabelled = [
+        Pair(picture, None, name) for name, folder in UNLABELLED.items() for picture in find_pictures([data / folder])
     ]
-    horses = [pair for pair in split_pairs(find_pairs([data / "weizmann_horses"]), 0.5)[0] if pair.stem != _TWIN]
-    return split_pairs([*labelled, *horses, *find_pairs([data / "human_290"])], 0.05)[0]
+    return split_pairs([*unlabelled, *labelled_by_hand(data)], VALIDATION_SHARE)[0]
 
 
 def encode(suffix, picture, arguments):

@@ -130,7 +130,7 @@ class _Training:
                     done += count
                     checkpoints.save(done)
                     self._log(done, history.history)
-                after = _map_error(student, held_out)
+                after = _held_out_error(student, held_out)
         finally:
             sys.stdout = stdout
         self._say(f"{self._name}: with rounding, after training, it is {after:.4f}")
@@ -144,7 +144,7 @@ class _Training:
         path = self._state / "before.json"
         if not path.exists():
             with whole_file(path) as temporary:
-                temporary.write_text(json.dumps(_map_error(student, held_out)), encoding="utf-8")
+                temporary.write_text(json.dumps(_held_out_error(student, held_out)), encoding="utf-8")
         before = json.loads(read_bytes(path))
         self._say(f"{self._name}: with rounding, before training, the maps' mean error is {before:.4f}")
         return before
@@ -199,7 +199,7 @@ class _Training:
             "prelu": facts["prelu"],
             "calibration": describe_calibration(self._calibration, len(job["pictures"])),
             "quantization_aware_training": {
-                key: job[key] for key in ("targets", "steps", "batch", "learning_rate", "seed")
+                key: job[key] for key in ("targets", "steps", "batch", "learning_rate", "save_every", "seed")
             }
             | {"pictures": len(job["pictures"]), "map_error": errors},
         }
@@ -292,7 +292,7 @@ def map_error(masks, logits):
     return tf.abs(masks - tf.sigmoid(logits))
 
 
-def _map_error(student, pairs):
+def _held_out_error(student, pairs):
     return student.evaluate(pairs, verbose=0, return_dict=True)["map_error"]
 
 
