@@ -4,7 +4,7 @@ import keras
 
 from sodkeras.layers.conv_unit import UNIFORM_FAN_IN
 from sodkeras.layers.normalised_activation import activation as activation_layer
-from sodkeras.layers.normalised_activation import batch_norm, group_norm
+from sodkeras.layers.normalised_activation import batch_norm, group_norm, normalise
 from sodkeras.layers.octave import OctaveConv
 from sodkeras.layers.scaled_conv import KERNEL_SCALE, ScaledConv2D
 
@@ -90,7 +90,9 @@ class ParallelDilatedConv(keras.layers.Layer):
     def call(self, x, training=None):
         branches = [conv(x) for conv in self.convs.values()]
         x = self.concatenation(branches) if len(branches) > 1 else branches[0]
-        x = self.norm(x, training=training) if self.groups is None else self.norm(x)
+        if self.groups is None:
+            return normalise(x, self.norm, self.activation_layer, training)
+        x = self.norm(x)
         return x if self.activation_layer is None else self.activation_layer(x)
 
     def compute_output_shape(self, input_shape):

@@ -16,6 +16,21 @@ def group_norm(groups, name, dtype):
     return keras.layers.GroupNormalization(groups, epsilon=1e-5, dtype=dtype, name=name)
 
 
+def normalise(x, norm, activation, training=None):
+    """What a unit ends in: batch norm, then its activation if it has one.
+
+    In training on CPUs with TensorFlow the two are one operation, with the same result but for float32's rounding.
+    """
+    if activation is None:
+        return norm(x, training=training)
+    if training and keras.backend.backend() == "tensorflow":
+        from sodkeras.layers.fused_normalisation import can_fuse, fused
+
+        if can_fuse(x, norm, activation):
+            return fused(x, norm, activation)
+    return activation(norm(x, training=training))
+
+
 def activation(kind, name, dtype):
     """The activation layer of a name in `ACTIVATIONS`, or None for None.
 

@@ -4,7 +4,7 @@ import keras
 
 from sodkeras.layers.conv_unit import UNIFORM_FAN_IN
 from sodkeras.layers.normalised_activation import activation as activation_layer
-from sodkeras.layers.normalised_activation import batch_norm
+from sodkeras.layers.normalised_activation import batch_norm, normalise
 from sodkeras.layers.scaled_conv import ScaledConv2D, ScaledDepthwiseConv2D
 from sodkeras.layers.upsample import BilinearUpSampling2D
 
@@ -154,8 +154,7 @@ class OctaveConv(keras.layers.Layer):
                 x = self.convs[path](x)
                 terms.append(self.upsamplings[path](x) if path in self.upsamplings else x)
             y = self.sums[str(j)](terms) if len(terms) > 1 else terms[0]
-            y = self.norms[str(j)](y, training=training)
-            outputs.append(self.activations[str(j)](y) if self.activation is not None else y)
+            outputs.append(normalise(y, self.norms[str(j)], self.activations.get(str(j)), training))
         return outputs
 
     def compute_output_shape(self, input_shape):

@@ -1,0 +1,126 @@
+"""On a CPU training takes another way through batch norm and activation: it has to arrive at the same weights."""
+
+import keras
+import numpy as np
+import pytest
+
+from sodkeras.layers import normalised_activation
+from sodkeras.layers.normalised_activation import batch_norm, normalise
+from sodkeras.models import CSNet
+from sodkeras.weights import load_model
+
+tf = pytest.importorskip("tensorflow")
+fused_normalisation = pytest.importorskip("sodkeras.layers.fused_normalisation")
+
+
+def layers(kind, channels=5):
+    rng = np.random.default_rng(0)
+    norm, activation = batch_norm("norm", None), normalised_activation.activation(kind, "activation", None)
+    for layer in (norm, activation):
+        layer.build((None, None, None, channels))
+    for weight in (*norm.trainable_weights, *activation.trainable_weights):
+        weight.assign(rng.normal(size=weight.shape))
+    return norm, activation
+
+
+@pytest.mark.parametrize("kind", ["prelu", "relu", "leaky_relu"])
+@pytest.mark.parametrize("shape", [(4, 16, 24, 5), (1, 1, 1, 5), (2, 3, 1, 5)], ids=str)
+def test_the_same_as_the_layers_forward_and_backward(kind, shape):
+    # In float64 Keras's layers are exact enough to compare with, also where a channel hardly varies.
+    rng = np.random.default_rng(1)
+    values, direction = rng.normal(3, 2, shape), rng.normal(size=shape)
+
+    def run(normalised, dtype):
+        norm, activation = layers(kind)
+        x = tf.constant(values, dtype)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = normalised(x, norm, activation)
+            total = tf.reduce_sum(y * tf.constant(direction, dtype))
+        weights = [weight.value for weight in (*norm.trainable_weights, *activation.trainable_weights)]
+        return [y, *tape.gradient(total, [x, *weights]), norm.moving_mean, norm.moving_variance]
+
+    keras.config.set_dtype_policy("float64")
+    try:
+        expected = run(lambda x, norm, activation: activation(norm(x, training=True)), "float64")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    found = run(fused_normalisation.fused, "float32")
+    for ours, theirs in zip(found, expected, strict=True):
+        scale = max(float(np.abs(theirs).max()), 1)
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=0, atol=2e-5 * scale)
+
+
+def test_a_networks_gradients_are_as_near_to_float64_as_kerass(monkeypatch):
+    pictures = np.random.default_rng(0).normal(size=(4, 64, 64, 3)).astype("float32")
+    masks = (pictures[..., :1] > 0).astype("float32")
+    trained = load_model("csnet_l_x1")
+    config, weights = CSNet(plan=trained.channels).get_config(), trained.get_weights()
+    can_fuse, fused, used = fused_normalisation.can_fuse, fused_normalisation.fused, []
+    monkeypatch.setattr(fused_normalisation, "fused", lambda *inputs: used.append(1) or fused(*inputs))
+
+    def gradients(dtype, fuse):
+        monkeypatch.setattr(fused_normalisation, "can_fuse", lambda *inputs: fuse and can_fuse(*inputs))
+        keras.config.set_dtype_policy(dtype)
+        try:
+            model = CSNet.from_config(config)
+            model.set_weights(weights)
+            with tf.GradientTape() as tape:
+                logits = model(tf.constant(pictures, dtype), training=True)["saliency_logits"]
+                loss = keras.losses.BinaryCrossentropy(from_logits=True)(masks, logits)
+            return [np.asarray(part) for part in tape.gradient(loss, [w.value for w in model.trainable_weights])]
+        finally:
+            keras.config.set_dtype_policy("float32")
+
+    exact, plain = gradients("float64", False), gradients("float32", False)
+    assert not used
+    quick = gradients("float32", True)
+    assert len(used) == sum("gamma" in weight.path for weight in trained.trainable_weights)
+
+    def error(parts):
+        errors = [np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in zip(parts, exact, strict=True)]
+        return np.median(errors), max(errors)
+
+    assert error(plain)[0] < 1e-2, "the comparison says nothing"
+    assert error(quick)[0] <= 2 * error(plain)[0]
+    assert error(quick)[1] <= 2 * error(plain)[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda norm, activation: setattr(norm, "trainable", False),
+        lambda norm, activation: setattr(activation, "activity_regularizer", lambda y: 0.0),
+        lambda norm, activation: setattr(norm, "activity_regularizer", lambda y: 0.0),
+    ],
+    ids=["frozen", "activation listened to", "batch norm listened to"],
+)
+def test_keeps_to_the_layers_where_they_do_something_else(change):
+    norm, activation = layers("prelu")
+    x = tf.ones((1, 4, 4, 5))
+    assert fused_normalisation.can_fuse(x, norm, activation)
+    change(norm, activation)
+    assert not fused_normalisation.can_fuse(x, norm, activation)
+
+
+def test_keeps_to_the_layers_for_other_types_and_open_sizes():
+    norm, activation = layers("prelu")
+    assert not fused_normalisation.can_fuse(tf.ones((1, 4, 4, 5), tf.float64), norm, activation)
+    assert not fused_normalisation.can_fuse(tf.ones((1, 4, 4, 5)), norm, keras.layers.Activation("gelu"))
+    seen = []
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 5))])
+    def open_size(x):
+        seen.append(fused_normalisation.can_fuse(x, norm, activation))
+        return normalise(x, norm, activation, training=True)
+
+    assert open_size(tf.ones((1, 4, 4, 5))).shape == (1, 4, 4, 5)
+    assert seen == [False]
+
+
+def test_moving_statistics_stay_in_inference():
+    norm, activation = layers("prelu")
+    before = [weight.numpy() for weight in norm.non_trainable_weights]
+    normalise(tf.ones((1, 4, 4, 5)), norm, activation, training=False)
+    for weight, value in zip(norm.non_trainable_weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
