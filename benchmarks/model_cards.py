@@ -51,8 +51,9 @@ def card(preset, scores):
         ("picture", f"{height}×{width}, RGB"),
         ("file", f"{preset['file']}, {preset['bytes'] / 1e6:.2f} MB"),
         ("licence of the weights", preset["licence"]),
-        ("teacher", f"{training['teacher']} (both Apache-2.0)"),
-        ("pictures", f"{training['data']['training']} to train on, {training['data']['validation']} to validate with"),
+        ("began as", training["start"] or "random weights"),
+        ("teacher", f"{training['teacher']}; of scenes {training['scenes']['teacher']} (Apache-2.0)"),
+        ("pictures", f"{training['data']['training']} an epoch, {training['data']['validation']} to validate with"),
         ("epochs", ", ".join(f"{count} {stage}" for stage, count in training["epochs"].items())),
         ("time", f"{sum(training['minutes'].values())} minutes on {training['hardware']}, which did other work, too"),
         ("command", f"`{training['command']}`"),
@@ -76,7 +77,7 @@ def card(preset, scores):
         f"# {name}: {preset['title']}",
         tabulate(facts, headers=("", ""), tablefmt="github"),
         "## What it was trained on",
-        _DATA,
+        _DATA.format(**training["scenes"]),
         "## Scores",
         "Pictures that were not trained on, nor used to choose an epoch or a setting, scored in 8 bit at their own "
         "size against masks at > 127. maxF is from precision and recall averaged over the pictures first (β² = 0.3), "
@@ -89,12 +90,12 @@ def card(preset, scores):
     return "\n\n".join(parts) + "\n"
 
 
-_DATA = """1,000 photos of MSRA and the 128 of COCO128, labelled by U²-Net as released (for the last two runs in 8
-bits), and, with masks that others made, 172 horses of the Weizmann set and 290 photos of people; and 6,000 scenes
-made of those, parts of the photos with objects of others in them, labelled by U²-Net† in 8 bits. The photos are
-research data of mixed or unknown licence: they are not distributed, only what a network learned from them. All
-masks by hand are of people and horses: the network knows those best. It has learned U²-Net's mistakes along with
-the rest, and whatever bias is in DUTS-TR, on which U²-Net was trained. It finds what stands out in a photo; do not
+_DATA = """1,000 photos of MSRA and the 128 of COCO128, labelled by the teacher, and, with masks that others made, 172
+horses of the Weizmann set and 290 photos of people; and {count:,} scenes made of those, parts of the photos
+with objects of others in them, labelled by the teacher named above. The photos are research data of mixed
+or unknown licence: they are not distributed, only what a network learned from them. All masks by hand are
+of people and horses: the network knows those best. It has learned U²-Net's mistakes along with the rest,
+and whatever bias is in DUTS-TR, on which U²-Net was trained. It finds what stands out in a photo; do not
 use it to decide anything about a person."""
 
 

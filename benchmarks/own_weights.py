@@ -1,23 +1,31 @@
 """How the weights that come with the package were made: pictures labelled by U²-Net, CSNet trained on them and pruned.
 
-usage: python benchmarks/own_weights.py --data=FOLDER --out=FOLDER [--teacher=FILE] [--scene_teacher=FILE]
-           [--start=FILE] [-- further flags of sodkeras train]
+usage: python benchmarks/own_weights.py --data=FOLDER --out=FOLDER [--teacher=FILE] [--scenes=COUNT]
+           [--start=FILE] [--widen=FACTOR] [-- further flags of sodkeras train]
 
 FOLDER holds msra_1000_images/ and coco128/images/, which the teacher labels, and weizmann_horses/ and human_290/, whose
 masks are used: all people, and half of the horses by the SHA-256 of their stem, without horse274, which is also in the
 other half under another name. PASCAL-S and the other horses are not trained on, nor looked at to choose an epoch.
-One pair in twenty is for validation. Of the others' pictures and objects scenes are made, which a teacher labels, too.
+One pair in twenty is for validation. Of the others' pictures and objects scenes are made; the teacher labels them, too.
 
 Runs follow one another, each in a folder of its own under --out: `run` trains CSNet ×1, prunes it and fine-tunes what
 is left, without scenes; `wide` trains that on, at 128×128, where two cores see three times as many pictures as at
-224×224; `sharp` ends at 224×224. With --start the first is left out: `wide` starts from that file or preset. An
-interrupted run goes on with the same command. What ships was made in three sittings: `run`; without scenes 70 epochs
-more at 128×128 and 5 at 224×224, at the rates below; then, with --start=csnet_l_x1, `wide` and `sharp`.
-Its 8 bits were trained after that, on the pictures of training.csv in a folder:
+224×224; `sharp` ends at 224×224. In these two every photo counts twice. With --start the first is left out: `wide`
+starts from that file or preset, with --widen=1.4 from a network that computes the same with 1.4 times the channels.
+An interrupted run goes on with the same command. What ships:
+
+- csnet_l_x1 was made in three sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224; then, with
+  --start=csnet_l_x1, 6,000 scenes labelled by U²-Net† and photos counted once, `wide` (7 epochs, at most 3e-3) and
+  `sharp` (1 epoch, at most 1e-3). Its 8 bits were trained after that, on the pictures of training.csv in a folder:
 
     sodkeras quantize-train csnet_l_x1 --targets=own --steps=600 --batch=8 --save_every=100 --data=FOLDER --out=FOLDER
+
+- csnet_x1 with --start=csnet_l_x1 --widen=1.4 --scenes=3931, all labelled by U²-Net in 8 bits:
+
+    sodkeras convert u2net --numerics=int8 --calibrate=msra_1000_images --out=FOLDER
 """
 
+import json
 import pathlib
 import sys
 
@@ -27,13 +35,16 @@ from own_pairs import UNLABELLED, VALIDATION_SHARE, labelled_by_hand
 from sodkeras.commands.main import main as sodkeras
 from sodkeras.data import find_pairs, split_pairs
 from sodkeras.files import whole_file
+from sodkeras.keras_file import load_keras
+from sodkeras.pruning import widen
+from sodkeras.weights import load_model, preset_names
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data", None, "The folder around the data sets.", required=True)
 flags.DEFINE_string("out", None, "The folder for labels and the run.", required=True)
 flags.DEFINE_string("teacher", "u2net", "What labels: a preset, a .keras or a .tflite file.")
 flags.DEFINE_string("start", None, "What the second run starts from; default: what the first has made.")
-flags.DEFINE_string("scene_teacher", "u2netp", "What labels scenes, of which there are many: as --teacher.")
+flags.DEFINE_float("widen", None, "How many times the channels of --start.", lower_bound=1)
 flags.DEFINE_integer("scenes", 6000, "How many are made.", lower_bound=1)
 flags.DEFINE_integer("threads", None, "CPU threads of a .tflite teacher.")
 
@@ -45,18 +56,20 @@ _ON = [
     "--set=augmentation.paste=0",
     "--set=augmentation.scale=0.9,1.2",
 ]
-_WIDE = ["--set=epochs=7", "--set=learning_rate=3e-3", "--set=warm_up_epochs=0.3"]
-_SHARP = ["--set=size=224", "--set=epochs=1", "--set=learning_rate=1e-3", "--set=warm_up_epochs=0.1"]
+_WIDE = ["--set=epochs=13", "--set=learning_rate=4e-3", "--set=warm_up_epochs=0.3"]
+_SHARP = ["--set=size=224", "--set=epochs=3", "--set=learning_rate=1.2e-3", "--set=warm_up_epochs=0.1"]
 
 
 def main(arguments):
     data, out = pathlib.Path(FLAGS.data), pathlib.Path(FLAGS.out)
+    if FLAGS.widen and not FLAGS.start:
+        raise app.UsageError("--widen widens what --start names")
     for name, pictures in UNLABELLED.items():
         label(data / pictures, out / name, FLAGS.teacher)
     pairs = [*find_pairs([out / name for name in UNLABELLED]), *labelled_by_hand(data)]
     pairs = split_pairs(pairs, VALIDATION_SHARE)
-    lists = [out / "training.csv", out / "validation.csv"]
-    for file, part in zip(lists, pairs, strict=True):
+    lists = [out / "training.csv", out / "validation.csv", out / "training_again.csv"]
+    for file, part in zip(lists, [*pairs, pairs[0]], strict=True):
         with whole_file(file) as temporary:
             lines = [f"{pair.picture.resolve()},{pair.mask.resolve()},{pair.weight}\n" for pair in part]
             temporary.write_text("".join(lines), encoding="utf-8")
@@ -65,11 +78,26 @@ def main(arguments):
         train("run", *sources, *arguments[1:])
     if len(list((out / "scenes/masks").glob("*.png"))) < FLAGS.scenes:
         run("data", str(lists[0]), f"--make_scenes={out / 'scenes'}", f"--count={FLAGS.scenes}")
-    label(out / "scenes/images", out / "scenes_labelled", FLAGS.scene_teacher)
-    sources.append(f"--data={out / 'scenes_labelled'}")
-    start = FLAGS.start or out / "run/pruned/last.keras"
-    train("wide", f"--network={start}", *_ON, *_WIDE, *sources, *arguments[1:])
+    label(out / "scenes/images", out / "scenes_labelled", FLAGS.teacher)
+    sources += [f"--data={lists[2]}", f"--data={out / 'scenes_labelled'}"]
+    train("wide", f"--network={start(out)}", *_ON, *_WIDE, *sources, *arguments[1:])
     train("sharp", f"--network={out / 'wide/last.keras'}", *_ON, *_SHARP, *sources, *arguments[1:])
+
+
+def start(out):
+    """What `wide` starts from; for package_weights.py, how.json says so."""
+    with whole_file(out / "how.json") as temporary:
+        how = {name: FLAGS[name].value for name in ("start", "widen", "teacher", "scenes")}
+        temporary.write_text(json.dumps(how), encoding="utf-8")
+    if not FLAGS.widen:
+        return FLAGS.start or out / "run/pruned/last.keras"
+    wider = out / "start.keras"
+    if not wider.exists():
+        narrow = FLAGS.start
+        model = load_model(narrow) if narrow in preset_names() else load_keras(pathlib.Path(narrow))
+        with whole_file(wider) as temporary:
+            widen(model, FLAGS.widen)[0].save(temporary)
+    return wider
 
 
 def label(pictures, folder, teacher):

@@ -6,7 +6,7 @@ usage: python benchmarks/package_weights.py OUT --name=NAME --title=TEXT --calib
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
 sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOLDER, to
 sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
-Without a first run in OUT, it was --start=NAME: then what the present preset says of its training stands first.
+Without a first run in OUT, --start named a preset: then what that says of its training stands first.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -61,7 +61,7 @@ def main(arguments):
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
         "flops": cost.flops,
-        "training": training(out, _NAME.value),
+        "training": training(out),
     }
     weights = _PRESETS / f"{_NAME.value}.keras"
     with whole_file(weights) as temporary:
@@ -98,22 +98,26 @@ def deflate(path):
             archive.writestr(name, content)
 
 
-def training(out, name):
+def training(out):
     """What a model card says of the runs in a folder."""
     record = json.loads((out / "sharp" / "settings.json").read_text(encoding="utf-8"))
-    epochs, minutes = {}, {}
+    how = json.loads((out / "how.json").read_text(encoding="utf-8"))
+    epochs, minutes, wider = {}, {}, "wider, " if how["widen"] else ""
     if not (out / "run").exists():
-        before = json.loads((_PRESETS / f"{name}.json").read_text(encoding="utf-8"))["training"]
+        before = json.loads((_PRESETS / f"{how['start']}.json").read_text(encoding="utf-8"))["training"]
         epochs, minutes = before["epochs"], before["minutes"]
     for stage, folder in _RUNS.items():
         if (out / folder).exists():
             with (out / folder / "log.csv").open(encoding="utf-8") as file:
                 seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
-            epochs, minutes = epochs | {stage: len(seconds)}, minutes | {stage: round(sum(seconds) / 60)}
+            epochs |= {f"{wider}{stage}": len(seconds)}
+            minutes |= {f"{wider}{stage}": round(sum(seconds) / 60)}
     return {
         "command": "python benchmarks/own_weights.py --data=FOLDER --out=FOLDER",
         "data": record["data"],
-        "teacher": "u2net, of scenes u2netp",
+        "start": f"{how['start']}, widened {how['widen']} times" if how["widen"] else how["start"],
+        "teacher": pathlib.Path(how["teacher"]).stem,
+        "scenes": {"count": how["scenes"], "teacher": pathlib.Path(how["teacher"]).stem},
         "epochs": epochs,
         "minutes": minutes,
         "hardware": f"{record['machine']['cores']} cores of {cpu_model()}",

@@ -2,8 +2,10 @@
 
 usage: python benchmarks/training_profile.py [--size=224] [--batch=24]
 
-The shares are of the time that TensorFlow's profiler saw operators run in one step, after two others, all threads
-together. Writes training_profile.csv beside this file; NOTES.md says what was tried with it.
+With batch norm and activation as layers of Keras and as one operation (sodkeras/layers/fused_normalisation.py), which
+take turns. The shares are of the time that TensorFlow's profiler saw operators run in one step, after two others, all
+threads together; pictures a second are of the quickest of nine steps without the profiler. Writes training_profile.csv
+beside this file; NOTES.md says what was tried with it.
 """
 
 import collections
@@ -11,12 +13,14 @@ import csv
 import glob
 import pathlib
 import tempfile
+import time
 
 import keras
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
 
+from sodkeras.layers import fused_normalisation
 from sodkeras.models import CSNet
 from sodkeras.tflite.benchmark import cpu_model
 
@@ -28,6 +32,7 @@ _KINDS = {
     "convolution": ("Conv2D",),
     "depthwise convolution": ("DepthwiseConv2d", "SpaceToBatch", "BatchToSpace"),
     "resize and pool": ("Resize", "MaxPool", "AvgPool"),
+    "normalisation as one operation": ("Xla",),
 }
 # Batch norm, PReLU, sums of branches and the optimizer are made of these.
 _REST = "elementwise and reductions"
@@ -37,33 +42,54 @@ def main(_):
     rng = np.random.default_rng(0)
     pictures = rng.normal(size=(_BATCH.value, _SIZE.value, _SIZE.value, 3)).astype("float32")
     masks = rng.integers(0, 2, (_BATCH.value, _SIZE.value, _SIZE.value, 1)).astype("float32")
-    model = CSNet(width=1)
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=False)
-    for _ in range(2):
-        model.train_on_batch(pictures, masks)
-    milliseconds = profile(lambda: model.train_on_batch(pictures, masks))
-    total = sum(milliseconds.values())
-    size = f"{_SIZE.value}x{_SIZE.value}"
-    rows = [
-        {
-            "network": "CSNet x1",
-            "size": size,
-            "batch": _BATCH.value,
-            "operators": kind,
-            "milliseconds": round(spent),
-            "share": round(spent / total, 3),
-            "cpu": cpu_model(),
-            "tensorflow": tf.__version__,
-        }
-        for kind, spent in sorted(milliseconds.items(), key=lambda item: -item[1])
-    ]
-    for row in rows:
-        print(f"{row['operators']:<28} {row['milliseconds']:>7} ms {row['share']:>6.1%}")
+    steps = {"layers": training_step(pictures, masks, fuse=False), "one operation": training_step(pictures, masks)}
+    seconds = {name: [] for name in steps}
+    for _ in range(9):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            seconds[name].append(time.perf_counter() - start)
+    rows = []
+    for name, step in steps.items():
+        milliseconds = profile(step)
+        total = sum(milliseconds.values())
+        for kind, spent in sorted(milliseconds.items(), key=lambda item: -item[1]):
+            row = {
+                "network": "CSNet x1",
+                "size": f"{_SIZE.value}x{_SIZE.value}",
+                "batch": _BATCH.value,
+                "normalisation": name,
+                "pictures_per_second": f"{_BATCH.value / min(seconds[name]):.1f}",
+                "operators": kind,
+                "milliseconds": round(spent),
+                "share": round(spent / total, 3),
+                "cpu": cpu_model(),
+                "tensorflow": tf.__version__,
+            }
+            print(
+                f"{name:<15} {row['pictures_per_second']:>6} pictures/s  {kind:<28} "
+                f"{row['milliseconds']:>7} ms {row['share']:>6.1%}"
+            )
+            rows.append(row)
     with _CSV.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def training_step(pictures, masks, fuse=True):
+    """A function that trains on the batch once; it has been called twice."""
+    model = CSNet(width=1)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=False)
+    can_fuse = fused_normalisation.can_fuse
+    fused_normalisation.can_fuse = lambda *inputs: fuse and can_fuse(*inputs)
+    try:  # the step is traced in these
+        for _ in range(2):
+            model.train_on_batch(pictures, masks)
+    finally:
+        fused_normalisation.can_fuse = can_fuse
+    return lambda: model.train_on_batch(pictures, masks)
 
 
 def profile(step):
