@@ -10,11 +10,10 @@ import keras
 import tensorflow as tf
 
 
-def can_fuse(x, norm, activation):
+def can_fuse(x, norm):
     """Whether `fused` stands for `activation(norm(x, training=True))`.
 
-    It does for float32 maps of a fixed size, on a CPU, behind a batch norm that is trained, and if nobody asks for what
-    lies between the two or listens to their outputs.
+    It does for float32 maps of a fixed size, on a CPU, behind a batch norm that is trained and that nobody listens to.
     """
     return (
         isinstance(x, tf.Tensor)
@@ -24,27 +23,32 @@ def can_fuse(x, norm, activation):
         and type(norm) is keras.layers.BatchNormalization
         and norm.trainable
         and not norm.synchronized
-        and norm.activity_regularizer is activation.activity_regularizer is None
-        and _negative_slope(activation) is not None
+        and norm.activity_regularizer is None
         and not tf.config.get_visible_devices("GPU")
     )
 
 
 def fused(x, norm, activation):
-    """`activation(norm(x, training=True))`, moving statistics included; see `can_fuse`."""
+    """`activation(norm(x, training=True))`, moving statistics included; see `can_fuse`.
+
+    An activation of another kind, or one that somebody listens to, follows as a layer.
+    """
+    slope = _negative_slope(activation)
     gamma, beta = tf.convert_to_tensor(norm.gamma.value), tf.convert_to_tensor(norm.beta.value)
-    slope = tf.broadcast_to(_negative_slope(activation), gamma.shape)
-    y, mean, variance = _normalise(x, gamma, beta, slope, norm.epsilon)
+    slopes = tf.broadcast_to(1.0 if slope is None else slope, gamma.shape)
+    y, mean, variance = _normalise(x, gamma, beta, slopes, norm.epsilon)
     for moving, now in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
         moving.assign(moving * norm.momentum + now * (1 - norm.momentum))
-    return y
+    return y if slope is not None or activation is None else activation(y)
 
 
 def _negative_slope(activation):
     """What an activation multiplies negative values by: a number, or one for each channel; None for other kinds."""
+    if activation is None or activation.activity_regularizer is not None:
+        return None
     if type(activation) is keras.layers.PReLU and list(activation.shared_axes or []) == [1, 2]:
         return tf.reshape(activation.alpha.value, [-1])
-    if type(activation) is keras.layers.ReLU and not activation.max_value and not activation.threshold:
+    if type(activation) is keras.layers.ReLU and activation.max_value is None and not activation.threshold:
         return float(activation.negative_slope)
     if type(activation) is keras.layers.LeakyReLU:
         return float(activation.negative_slope)

@@ -21,14 +21,13 @@ def normalise(x, norm, activation, training=None):
 
     In training on CPUs with TensorFlow the two are one operation, with the same result but for float32's rounding.
     """
-    if activation is None:
-        return norm(x, training=training)
     if training and keras.backend.backend() == "tensorflow":
         from sodkeras.layers.fused_normalisation import can_fuse, fused
 
-        if can_fuse(x, norm, activation):
+        if can_fuse(x, norm):
             return fused(x, norm, activation)
-    return activation(norm(x, training=training))
+    x = norm(x, training=training)
+    return x if activation is None else activation(x)
 
 
 def activation(kind, name, dtype):

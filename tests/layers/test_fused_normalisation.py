@@ -86,32 +86,41 @@ def test_a_networks_gradients_are_as_near_to_float64_as_kerass(monkeypatch):
     assert error(quick)[1] <= 2 * error(plain)[1]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda norm, activation: setattr(norm, "trainable", False),
-        lambda norm, activation: setattr(activation, "activity_regularizer", lambda y: 0.0),
-        lambda norm, activation: setattr(norm, "activity_regularizer", lambda y: 0.0),
-    ],
-    ids=["frozen", "activation listened to", "batch norm listened to"],
-)
-def test_keeps_to_the_layers_where_they_do_something_else(change):
+@pytest.mark.parametrize("activation", [None, keras.layers.Activation("gelu")], ids=["none", "gelu"])
+def test_another_activation_follows(activation):
+    x = tf.random.normal((2, 4, 6, 5))
+    expected = layers("relu")[0](x, training=True)
+    found = fused_normalisation.fused(x, layers("relu")[0], activation)
+    np.testing.assert_allclose(found, expected if activation is None else activation(expected), atol=1e-5)
+
+
+def test_who_listens_to_an_activation_hears_it():
+    x, heard = tf.random.normal((2, 4, 6, 5)), []
     norm, activation = layers("prelu")
+    activation.activity_regularizer = lambda y: heard.append(y) or tf.constant(0.0)
+    y = fused_normalisation.fused(x, norm, activation)
+    np.testing.assert_array_equal(heard[0], y)
+    np.testing.assert_allclose(y, fused_normalisation.fused(x, *layers("prelu")), atol=1e-5)
+
+
+def test_keeps_to_the_layers_where_they_do_something_else():
+    norm, _ = layers("prelu")
     x = tf.ones((1, 4, 4, 5))
-    assert fused_normalisation.can_fuse(x, norm, activation)
-    change(norm, activation)
-    assert not fused_normalisation.can_fuse(x, norm, activation)
+    assert fused_normalisation.can_fuse(x, norm)
+    assert not fused_normalisation.can_fuse(tf.cast(x, tf.float64), norm)
+    norm.trainable = False
+    assert not fused_normalisation.can_fuse(x, norm)
+    norm.trainable, norm.activity_regularizer = True, lambda y: 0.0
+    assert not fused_normalisation.can_fuse(x, norm)
 
 
-def test_keeps_to_the_layers_for_other_types_and_open_sizes():
+def test_keeps_to_the_layers_for_open_sizes():
     norm, activation = layers("prelu")
-    assert not fused_normalisation.can_fuse(tf.ones((1, 4, 4, 5), tf.float64), norm, activation)
-    assert not fused_normalisation.can_fuse(tf.ones((1, 4, 4, 5)), norm, keras.layers.Activation("gelu"))
     seen = []
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 5))])
     def open_size(x):
-        seen.append(fused_normalisation.can_fuse(x, norm, activation))
+        seen.append(fused_normalisation.can_fuse(x, norm))
         return normalise(x, norm, activation, training=True)
 
     assert open_size(tf.ones((1, 4, 4, 5))).shape == (1, 4, 4, 5)
