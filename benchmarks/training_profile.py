@@ -4,8 +4,8 @@ usage: python benchmarks/training_profile.py [--size=224] [--batch=24]
 
 With batch norm and activation as layers of Keras and as one operation (sodkeras/layers/fused_normalisation.py), which
 take turns. The shares are of the time that TensorFlow's profiler saw operators run in one step, after two others, all
-threads together; pictures a second are of the quickest of nine steps without the profiler. Writes training_profile.csv
-beside this file; NOTES.md says what was tried with it.
+threads together, without what XLA runs, which it does not see; pictures a second are of the quickest of nine steps
+without the profiler. Writes training_profile.csv beside this file; NOTES.md says what was tried with it.
 """
 
 import collections
@@ -32,7 +32,6 @@ _KINDS = {
     "convolution": ("Conv2D",),
     "depthwise convolution": ("DepthwiseConv2d", "SpaceToBatch", "BatchToSpace"),
     "resize and pool": ("Resize", "MaxPool", "AvgPool"),
-    "normalisation as one operation": ("Xla",),
 }
 # Batch norm, PReLU, sums of branches and the optimizer are made of these.
 _REST = "elementwise and reductions"
