@@ -16,13 +16,14 @@ An interrupted run goes on with the same command. What ships:
 
 - csnet_l_x1 was made in three sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224; then, with
   --start=csnet_l_x1, 6,000 scenes labelled by U²-Net† and photos counted once, `wide` (7 epochs, at most 3e-3) and
-  `sharp` (1 epoch, at most 1e-3). Its 8 bits were trained after that, on the pictures of training.csv in a folder:
-
-    sodkeras quantize-train csnet_l_x1 --targets=own --steps=600 --batch=8 --save_every=100 --data=FOLDER --out=FOLDER
-
+  `sharp` (1 epoch, at most 1e-3);
 - csnet_x1 with --start=csnet_l_x1 --widen=1.4 --scenes=3931, all labelled by U²-Net in 8 bits:
 
     sodkeras convert u2net --numerics=int8 --calibrate=msra_1000_images --out=FOLDER
+
+Either's 8 bits were trained after that, on the pictures of training.csv in a folder:
+
+    sodkeras quantize-train NAME --targets=own --steps=600 --batch=8 --save_every=100 --data=FOLDER --out=FOLDER
 """
 
 import json
