@@ -18,7 +18,7 @@ bench:
 	python benchmarks/onnx_runtime.py
 	python benchmarks/float_noise.py
 
-# What the app and the page run: the network that comes with the package, or MODELS=out/demo for what `make demo` wrote.
+# What the app and the page run: the networks that come with the package, or MODELS=out/demo for what `make demo` wrote.
 MODELS ?= sodkeras/presets
 
 # The app's tests on the JVM, and an APK without an inference runtime.

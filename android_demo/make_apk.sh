@@ -5,7 +5,7 @@
 #
 # usage: android_demo/make_apk.sh [FOLDER]
 #
-# FOLDER holds models, as sodkeras convert writes them; default sodkeras/presets, the network that comes with the package.
+# FOLDER holds models, as sodkeras convert writes them; default sodkeras/presets, the networks that come with the package.
 set -euo pipefail
 models=$(realpath -m "${1:-$(dirname "$0")/../sodkeras/presets}")
 cd "$(dirname "$0")"
