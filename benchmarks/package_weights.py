@@ -113,7 +113,7 @@ def training(out):
             epochs |= {f"{wider}{stage}": len(seconds)}
             minutes |= {f"{wider}{stage}": round(sum(seconds) / 60)}
     return {
-        "command": "python benchmarks/own_weights.py --data=FOLDER --out=FOLDER",
+        "command": command(how),
         "data": record["data"],
         "start": f"{how['start']}, widened {how['widen']} times" if how["widen"] else how["start"],
         "teacher": pathlib.Path(how["teacher"]).stem,
@@ -123,6 +123,14 @@ def training(out):
         "hardware": f"{record['machine']['cores']} cores of {cpu_model()}",
         "versions": record["versions"],
     }
+
+
+def command(how):
+    """What own_weights.py was called with, a teacher that is a file by its name alone."""
+    told = {name: value for name, value in how.items() if value is not None}
+    told["teacher"] = pathlib.Path(told["teacher"]).name
+    given = " ".join(f"--{name}={value}" for name, value in told.items())
+    return f"python benchmarks/own_weights.py --data=FOLDER --out=FOLDER {given}"
 
 
 def write_preset(preset, file):

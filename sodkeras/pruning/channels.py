@@ -1,4 +1,4 @@
-"""A CSNet made of another one's channels: fewer of them (`prune`), or some of them twice (`widen`)."""
+"""A CSNet made of another one's channels: fewer of them (`prune`), or some several times (`widen`)."""
 
 import keras
 import numpy as np
@@ -18,8 +18,8 @@ class Channels:
         model: a `CSNet`.
         choose: a function of a batch norm and of the weights its channels are computed with, `[n, channels]`, that
             returns the indices of the channels to have, ascending; one that is there twice becomes two channels.
-        rng: a `numpy.random.Generator`, needed where channels are there twice: what the next layer did with one is
-            then shared out among both at random, differently for each of its filters, so that they learn to differ.
+        rng: a `numpy.random.Generator`, needed where one is there several times: what the next layer did with it is
+            then shared out among them at random, differently for each of its filters, so that they learn to differ.
     """
 
     def __init__(self, model, choose, rng=None):

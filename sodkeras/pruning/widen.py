@@ -9,9 +9,10 @@ from sodkeras.pruning.channels import Channels
 def widen(model, factor, seed=0):
     """A CSNet with more channels that computes the same, to train on, and its channel plan.
 
-    Every gOctConv, and every scale's dilated convolutions, get `factor` times as many channels, rounded. A channel that
-    is there twice is shared out in the layers behind it, at random and differently for each filter, so that the two
-    learn to differ (Net2WiderNet: Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016).
+    Every gOctConv, and every scale's dilated convolutions, get `factor` times as many channels, rounded. What a layer
+    did with a channel that is there several times is shared out among them, at random and differently for each filter,
+    so that they learn to differ (Net2WiderNet: Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer",
+    ICLR 2016).
 
     Args:
         model: a `CSNet`.

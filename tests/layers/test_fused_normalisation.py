@@ -3,14 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from sodkeras.layers import normalised_activation
+from sodkeras.layers import fused_normalisation, normalised_activation
 from sodkeras.layers.normalised_activation import batch_norm, normalise
 from sodkeras.models import CSNet
 from sodkeras.weights import load_model
-
-tf = pytest.importorskip("tensorflow")
-fused_normalisation = pytest.importorskip("sodkeras.layers.fused_normalisation")
 
 
 def layers(kind, channels=5):
