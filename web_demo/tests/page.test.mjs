@@ -2,7 +2,7 @@
 // tests/web_demo/conftest.py wrote.
 
 import assert from "node:assert/strict";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -211,6 +211,9 @@ test("a new build replaces the old one at the next visit", async () => {
   await writeFile(path.join(folder, "models.json"), list.replaceAll("tiny 32×48", "newer 32×48"));
   const worker = path.join(folder, "service_worker.js");
   await writeFile(worker, `${await readFile(worker, "utf8")}\n`.replace(/web-demo-\$\{"\w+"\}/, "web-demo-newer"));
+  // HTTP's dates have whole seconds: of two builds within one, the server would answer that nothing is new.
+  const later = Date.now() / 1000 + 10;
+  await utimes(worker, later, later);
   await page.reload();
   await page.getByText("newer 32×48, 8-bit").waitFor({ state: "attached" });
   await rm(folder, { recursive: true });
