@@ -1,7 +1,7 @@
 """How the weights that come with the package were made: pictures labelled by U²-Net, CSNet trained on them and pruned.
 
 usage: python benchmarks/own_weights.py --data=FOLDER --out=FOLDER [--teacher=FILE] [--scenes=COUNT]
-           [--start=FILE] [--widen=FACTOR] [-- further flags of sodkeras train]
+           [--start=FILE] [--widen=FACTOR] [--revive] [-- further flags of sodkeras train]
 
 FOLDER holds msra_1000_images/ and coco128/images/, which the teacher labels, and weizmann_horses/ and human_290/, whose
 masks are used: all people, and half of the horses by the SHA-256 of their stem, without horse274, which is also in the
@@ -11,7 +11,8 @@ One pair in twenty is for validation. Of the others' pictures and objects scenes
 Runs follow one another, each in a folder of its own under --out: `run` trains CSNet ×1, prunes it and fine-tunes what
 is left, without scenes; `wide` trains that on, at 128×128, where two cores see three times as many pictures as at
 224×224; `sharp` ends at 224×224. In these two every photo counts twice. With --start the first is left out: `wide`
-starts from that file or preset, with --widen=1.4 from a network that computes the same with 1.4 times the channels.
+starts from that file or preset, with --widen=1.4 from a network that computes the same with 1.4 times the channels, and
+with --revive from one in which channels that weight decay has switched off start anew.
 An interrupted run goes on with the same command. What ships:
 
 - csnet_l_x1 was made in three sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224; then, with
@@ -30,6 +31,7 @@ import json
 import pathlib
 import sys
 
+import keras
 from absl import app, flags
 from own_pairs import UNLABELLED, VALIDATION_SHARE, labelled_by_hand
 
@@ -37,7 +39,7 @@ from sodkeras.commands.main import main as sodkeras
 from sodkeras.data import find_pairs, split_pairs
 from sodkeras.files import whole_file
 from sodkeras.keras_file import load_keras
-from sodkeras.pruning import widen
+from sodkeras.pruning import revive, widen
 from sodkeras.weights import load_model, preset_names
 
 FLAGS = flags.FLAGS
@@ -46,7 +48,10 @@ flags.DEFINE_string("out", None, "The folder for labels and the run.", required=
 flags.DEFINE_string("teacher", "u2net", "What labels: a preset, a .keras or a .tflite file.")
 flags.DEFINE_string("start", None, "What the second run starts from; default: what the first has made.")
 flags.DEFINE_float("widen", None, "How many times the channels of --start.", lower_bound=1)
+flags.DEFINE_bool("revive", False, "Whether channels of --start that are gone start anew.")
 flags.DEFINE_integer("scenes", 6000, "How many are made.", lower_bound=1)
+flags.DEFINE_integer("wide", 13, "Epochs of the second run.", lower_bound=1)
+flags.DEFINE_integer("sharp", 3, "Epochs of the third.", lower_bound=1)
 flags.DEFINE_integer("threads", None, "CPU threads of a .tflite teacher.")
 
 _ON = [
@@ -57,14 +62,14 @@ _ON = [
     "--set=augmentation.paste=0",
     "--set=augmentation.scale=0.9,1.2",
 ]
-_WIDE = ["--set=epochs=13", "--set=learning_rate=4e-3", "--set=warm_up_epochs=0.3"]
-_SHARP = ["--set=size=224", "--set=epochs=3", "--set=learning_rate=1.2e-3", "--set=warm_up_epochs=0.1"]
+_WIDE = ["--set=learning_rate=4e-3", "--set=warm_up_epochs=0.3"]
+_SHARP = ["--set=size=224", "--set=learning_rate=1.2e-3", "--set=warm_up_epochs=0.1"]
 
 
 def main(arguments):
     data, out = pathlib.Path(FLAGS.data), pathlib.Path(FLAGS.out)
-    if FLAGS.widen and not FLAGS.start:
-        raise app.UsageError("--widen widens what --start names")
+    if (FLAGS.widen or FLAGS.revive) and not FLAGS.start:
+        raise app.UsageError("--widen and --revive change what --start names")
     for name, pictures in UNLABELLED.items():
         label(data / pictures, out / name, FLAGS.teacher)
     pairs = [*find_pairs([out / name for name in UNLABELLED]), *labelled_by_hand(data)]
@@ -81,24 +86,30 @@ def main(arguments):
         run("data", str(lists[0]), f"--make_scenes={out / 'scenes'}", f"--count={FLAGS.scenes}")
     label(out / "scenes/images", out / "scenes_labelled", FLAGS.teacher)
     sources += [f"--data={lists[2]}", f"--data={out / 'scenes_labelled'}"]
-    train("wide", f"--network={start(out)}", *_ON, *_WIDE, *sources, *arguments[1:])
-    train("sharp", f"--network={out / 'wide/last.keras'}", *_ON, *_SHARP, *sources, *arguments[1:])
+    wide, sharp = ([*_ON, f"--set=epochs={epochs}", *sources, *arguments[1:]] for epochs in (FLAGS.wide, FLAGS.sharp))
+    train("wide", f"--network={start(out)}", *_WIDE, *wide)
+    train("sharp", f"--network={out / 'wide/last.keras'}", *_SHARP, *sharp)
 
 
 def start(out):
     """What `wide` starts from; for package_weights.py, how.json says so."""
     with whole_file(out / "how.json") as temporary:
-        how = {name: FLAGS[name].value for name in ("start", "widen", "teacher", "scenes")}
+        how = {name: FLAGS[name].value for name in ("start", "widen", "revive", "teacher", "scenes", "wide", "sharp")}
         temporary.write_text(json.dumps(how), encoding="utf-8")
-    if not FLAGS.widen:
+    if not (FLAGS.widen or FLAGS.revive):
         return FLAGS.start or out / "run/pruned/last.keras"
-    wider = out / "start.keras"
-    if not wider.exists():
-        narrow = FLAGS.start
-        model = load_model(narrow) if narrow in preset_names() else load_keras(pathlib.Path(narrow))
-        with whole_file(wider) as temporary:
-            widen(model, FLAGS.widen)[0].save(temporary)
-    return wider
+    changed = out / "start.keras"
+    if not changed.exists():
+        name = FLAGS.start
+        model = load_model(name) if name in preset_names() else load_keras(pathlib.Path(name))
+        if FLAGS.widen:
+            model = widen(model, FLAGS.widen)[0]
+        if FLAGS.revive:
+            keras.utils.set_random_seed(0)
+            model = revive(model)
+        with whole_file(changed) as temporary:
+            model.save(temporary)
+    return changed
 
 
 def label(pictures, folder, teacher):

@@ -6,7 +6,8 @@ usage: python benchmarks/package_weights.py OUT --name=NAME --title=TEXT --calib
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
 sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOLDER, to
 sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
-Without a first run in OUT, --start named a preset: then what that says of its training stands first.
+Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
+preset of ours, too. Channels that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -24,8 +25,10 @@ from absl import app, flags
 from sodkeras.analysis.complexity import complexity
 from sodkeras.files import whole_file
 from sodkeras.keras_file import load_keras
+from sodkeras.pruning import prune
 from sodkeras.tflite.benchmark import cpu_model
 from sodkeras.tflite.convert import convert
+from sodkeras.weights import load_model, preset, preset_names
 
 _NAME = flags.DEFINE_string("name", None, "The preset's name.", required=True)
 _TITLE = flags.DEFINE_string("title", None, "What it is, in a few words.")
@@ -47,10 +50,14 @@ def main(arguments):
         return take_eight_bits(f"{_NAME.value}_int8", pathlib.Path(_EIGHT_BITS.value))
     if len(arguments) != 2 or not _TITLE.value or not _CALIBRATE.value:
         raise app.UsageError("name one OUT, with --title and --calibrate, or --eight_bits")
-    out = pathlib.Path(arguments[1])
-    model = load_keras(out / "sharp" / "last.keras")
+    if arguments[1] in preset_names():
+        model, history = load_model(arguments[1]), preset(arguments[1])["training"] | {"start": arguments[1]}
+    else:
+        out = pathlib.Path(arguments[1])
+        model, history = load_keras(out / "sharp" / "last.keras"), training(out)
+    model, _ = prune(model)
     cost = complexity(model)
-    preset = {
+    facts = {
         "name": _NAME.value,
         "title": _TITLE.value,
         "model": type(model).__name__,
@@ -61,13 +68,13 @@ def main(arguments):
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
         "flops": cost.flops,
-        "training": training(out),
+        "training": history,
     }
     weights = _PRESETS / f"{_NAME.value}.keras"
     with whole_file(weights) as temporary:
         model.save(temporary)
         deflate(temporary)
-    write_preset(preset, weights)
+    write_preset(facts, weights)
     with tempfile.TemporaryDirectory() as folder:
         # Under the preset's own name: it is what the file's metadata will say.
         source = pathlib.Path(folder) / weights.name
@@ -75,18 +82,18 @@ def main(arguments):
         (converted,) = convert(source, folder, ["static_wi8_ai8"], _CALIBRATE.value)
         eight_bits = _PRESETS / f"{_NAME.value}_int8.tflite"
         shutil.copy(converted, eight_bits)
-    write_preset(preset | {"name": eight_bits.stem, "title": f"{_TITLE.value}, in 8 bits"}, eight_bits)
+    write_preset(facts | {"name": eight_bits.stem, "title": f"{_TITLE.value}, in 8 bits"}, eight_bits)
 
 
 def take_eight_bits(name, trained):
     """Puts a file of quantization-aware training in the place of a preset's."""
-    preset = json.loads((_PRESETS / f"{name}.json").read_text(encoding="utf-8"))
+    facts = preset(name)
     metadata = json.loads(trained.with_suffix(".json").read_text(encoding="utf-8"))
-    preset["training"]["eight_bits"] = metadata["quantization_aware_training"]
-    file = _PRESETS / preset["file"]
+    facts["training"]["eight_bits"] = metadata["quantization_aware_training"]
+    file = _PRESETS / facts["file"]
     with whole_file(file) as temporary:
         shutil.copy(trained, temporary)
-    write_preset(preset, file)
+    write_preset(facts, file)
 
 
 def deflate(path):
@@ -102,20 +109,21 @@ def training(out):
     """What a model card says of the runs in a folder."""
     record = json.loads((out / "sharp" / "settings.json").read_text(encoding="utf-8"))
     how = json.loads((out / "how.json").read_text(encoding="utf-8"))
-    epochs, minutes, wider = {}, {}, "wider, " if how["widen"] else ""
+    epochs, minutes = {}, {}
+    changed = "".join(f"{word}, " for word, told in (("wider", how["widen"]), ("revived", how["revive"])) if told)
     if not (out / "run").exists():
-        before = json.loads((_PRESETS / f"{how['start']}.json").read_text(encoding="utf-8"))["training"]
+        before = preset(how["start"])["training"]
         epochs, minutes = before["epochs"], before["minutes"]
     for stage, folder in _RUNS.items():
         if (out / folder).exists():
             with (out / folder / "log.csv").open(encoding="utf-8") as file:
                 seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
-            epochs |= {f"{wider}{stage}": len(seconds)}
-            minutes |= {f"{wider}{stage}": round(sum(seconds) / 60)}
+            epochs |= {f"{changed}{stage}": len(seconds)}
+            minutes |= {f"{changed}{stage}": round(sum(seconds) / 60)}
     return {
         "command": command(how),
         "data": record["data"],
-        "start": f"{how['start']}, widened {how['widen']} times" if how["widen"] else how["start"],
+        "start": ", ".join([how["start"] or "random weights", *changed.split(", ")[:-1]]),
         "teacher": pathlib.Path(how["teacher"]).stem,
         "scenes": {"count": how["scenes"], "teacher": pathlib.Path(how["teacher"]).stem},
         "epochs": epochs,
@@ -129,15 +137,15 @@ def command(how):
     """What own_weights.py was called with, a teacher that is a file by its name alone."""
     told = {name: value for name, value in how.items() if value is not None}
     told["teacher"] = pathlib.Path(told["teacher"]).name
-    given = " ".join(f"--{name}={value}" for name, value in told.items())
+    given = " ".join(f"--{name}={json.dumps(value).strip(chr(34))}" for name, value in told.items())
     return f"python benchmarks/own_weights.py --data=FOLDER --out=FOLDER {given}"
 
 
-def write_preset(preset, file):
+def write_preset(facts, file):
     content = file.read_bytes()
-    preset |= {"file": file.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    with whole_file(_PRESETS / f"{preset['name']}.json") as temporary:
-        temporary.write_text(json.dumps(preset, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    facts |= {"file": file.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    with whole_file(_PRESETS / f"{facts['name']}.json") as temporary:
+        temporary.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{file.name}: {len(content) / 1e6:.2f} MB")
 
 

@@ -1,8 +1,9 @@
-"""Networks with fewer or more channels out of trained ones: which go or come, carrying weights over, what follows."""
+"""Networks with fewer, more or new channels out of trained ones: which, carrying weights over, what follows."""
 
 from sodkeras.pruning.criteria import CRITERIA
 from sodkeras.pruning.prune import prune
 from sodkeras.pruning.recovery import fine_tune, re_estimate_statistics, released_fine_tune
+from sodkeras.pruning.revive import revive
 from sodkeras.pruning.widen import widen
 
-__all__ = ["CRITERIA", "fine_tune", "prune", "re_estimate_statistics", "released_fine_tune", "widen"]
+__all__ = ["CRITERIA", "fine_tune", "prune", "re_estimate_statistics", "released_fine_tune", "revive", "widen"]

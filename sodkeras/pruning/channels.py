@@ -1,4 +1,4 @@
-"""A CSNet made of another one's channels: fewer of them (`prune`), or some several times (`widen`)."""
+"""A CSNet made of another one's channels: fewer (`prune`), some several times (`widen`), some anew (`revive`)."""
 
 import keras
 import numpy as np
@@ -17,7 +17,8 @@ class Channels:
     Args:
         model: a `CSNet`.
         choose: a function of a batch norm and of the weights its channels are computed with, `[n, channels]`, that
-            returns the indices of the channels to have, ascending; one that is there twice becomes two channels.
+            returns the indices of the channels to have, ascending; one that is there twice becomes two channels, and
+            ~i in the place of i stands for a channel that starts anew, which no channel but new ones listens to yet.
         rng: a `numpy.random.Generator`, needed where one is there several times: what the next layer did with it is
             then shared out among them at random, differently for each of its filters, so that they learn to differ.
     """
@@ -101,7 +102,7 @@ class Channels:
         for path, conv in new.convs.items():
             i, j = map(int, path.split("to"))
             if new.depthwise:
-                conv.kernel.assign(ops.convert_to_numpy(old.convs[path].kernel)[:, :, incoming[i]])
+                _carry_channels(old.convs[path].kernel, conv.kernel, incoming[i], axis=2)
             else:
                 self._carry_kernel(old.convs[path], conv, incoming[i], outgoing[j])
         for scale in new.output_scales:
@@ -116,11 +117,15 @@ class Channels:
         _carry_norm(old.norm, new.norm, old.activation_layer, new.activation_layer, outgoing)
 
     def _carry_kernel(self, old, new, incoming, outgoing):
-        kernel = ops.convert_to_numpy(old.kernel)[:, :, incoming][..., outgoing]
+        is_old_in, is_old_out = incoming[:, None] >= 0, outgoing[None] >= 0
+        incoming, outgoing = incoming[incoming >= 0], outgoing[outgoing >= 0]
+        carried = ops.convert_to_numpy(old.kernel)[:, :, incoming][..., outgoing]
         _, first, copies = np.unique(incoming, return_index=True, return_counts=True)
-        if copies.max() > 1:
-            shares = self._rng.uniform(0.5, 1.5, kernel.shape[2:])
-            kernel = kernel * (shares / np.repeat(np.add.reduceat(shares, first), copies, 0))
+        if len(incoming) > len(first):
+            shares = self._rng.uniform(0.5, 1.5, carried.shape[2:])
+            carried = carried * (shares / np.repeat(np.add.reduceat(shares, first), copies, 0))
+        kernel = ops.convert_to_numpy(new.kernel) * (is_old_in | ~is_old_out)
+        kernel[:, :, is_old_in & is_old_out] = carried.reshape(*carried.shape[:2], -1)
         new.kernel.assign(kernel)
 
 
@@ -142,14 +147,23 @@ def _counts(indices, scales):
 def _parts(indices, counts):
     """Indices into things that stand one behind the other, so many of each: a list of indices into each."""
     stops = np.cumsum(counts)
+    cuts = np.searchsorted(np.where(indices < 0, ~indices, indices), stops[:-1])
     return [
-        part - start
-        for part, start in zip(np.split(indices, np.searchsorted(indices, stops[:-1])), stops - counts, strict=True)
+        np.where(part < 0, part + start, part - start)
+        for part, start in zip(np.split(indices, cuts), stops - counts, strict=True)
     ]
 
 
 def _carry_norm(old_norm, new_norm, old_activation, new_activation, indices):
     for old, new in zip(old_norm.weights, new_norm.weights, strict=True):
-        new.assign(ops.convert_to_numpy(old)[indices])
+        _carry_channels(old, new, indices)
     if isinstance(old_activation, keras.layers.PReLU):
-        new_activation.alpha.assign(ops.convert_to_numpy(old_activation.alpha)[..., indices])
+        _carry_channels(old_activation.alpha, new_activation.alpha, indices)
+
+
+def _carry_channels(old, new, indices, axis=-1):
+    """One weight a channel, along an axis; those of new channels stay."""
+    is_old = np.flatnonzero(indices >= 0)
+    weight = np.moveaxis(np.array(ops.convert_to_numpy(new)), axis, 0)
+    weight[is_old] = np.moveaxis(ops.convert_to_numpy(old), axis, 0)[indices[is_old]]
+    new.assign(np.moveaxis(weight, 0, axis))

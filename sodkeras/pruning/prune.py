@@ -23,7 +23,8 @@ def prune(model, criterion="gamma", threshold=None, ratio=None):
         model: a `CSNet`.
         criterion: a name in `CRITERIA`, or a function of the same form.
         threshold: channels with a score under it are removed, everywhere alike; the default for "gamma" is 1e-20.
-        ratio: instead of a threshold, the share, from 0 to under 1, that is removed from each layer and scale.
+        ratio: instead of a threshold, the share, from 0 to under 1, that is removed from each layer and scale. Under
+            "gamma", channels under 1e-20 are removed in any case: they cost as much as others and add nothing.
 
     Returns:
         `(pruned model, plan)`; the plan is described in `sodkeras.models.channel_plan`.
@@ -49,6 +50,7 @@ def prune(model, criterion="gamma", threshold=None, ratio=None):
         scores = np.asarray(score(ops.convert_to_numpy(norm.gamma), filters))
         if ratio is None:
             return np.flatnonzero(scores >= threshold)
-        return np.sort(np.argsort(scores, kind="stable")[int(ratio * len(scores)) :])
+        gone = np.count_nonzero(scores < THRESHOLD) if criterion == "gamma" else 0
+        return np.sort(np.argsort(scores, kind="stable")[max(int(ratio * len(scores)), gone) :])
 
     return Channels(model, surviving).network()

@@ -12,7 +12,7 @@ def widen(model, factor, seed=0):
     Every gOctConv, and every scale's dilated convolutions, get `factor` times as many channels, rounded. What a layer
     did with a channel that is there several times is shared out among them, at random and differently for each filter,
     so that they learn to differ (Net2WiderNet: Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer",
-    ICLR 2016).
+    ICLR 2016). A copy of a channel that is gone is gone, too: see `prune` and `revive`.
 
     Args:
         model: a `CSNet`.

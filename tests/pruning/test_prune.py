@@ -185,6 +185,16 @@ def test_fixed_ratio_takes_that_share_of_each_scale(network, criterion):
     assert [sum(row) for row in plan["fusion"]["dilated"]] == [2, 2, 2]
 
 
+def test_a_share_is_more_where_more_is_gone_already():
+    network = random_network()
+    count = network.channels["stages"][2][0][0]
+    silence(network.get_layer("stage2_0").mix.norms["0"], np.arange(3))
+    _, plan = prune(network, ratio=0.3)
+    assert plan["stages"][2][0][0] == count - 3
+    _, plan = prune(network, "l2", ratio=0.3)  # knows of no γ
+    assert plan["stages"][2][0][0] == count - int(0.3 * count)
+
+
 def test_criteria_score_as_their_papers_say():
     gamma = np.array([-2.0, 1.0, 0.5])
     filters = np.array([[3.0, 0.0, 1.0], [-4.0, 0.0, 1.0]])
