@@ -115,7 +115,9 @@ def load_model(name):
 
     wanted, path = preset(name), fetch(name)
     if path.suffix == ".keras":
-        return load_keras(path)
+        model = load_keras(path)
+        model.name = name  # files made of it are called so: not all CSNets alike
+        return model
     preprocessing = Preprocessing.from_dict(wanted["preprocessing"])
     return import_file(path, name=name, preprocessing=preprocessing).model
 

@@ -161,3 +161,10 @@ def test_an_unwritable_cache_is_one_sentence(stand_in, tmp_path):
 def test_an_unknown_name_lists_the_known():
     with pytest.raises(SodkerasError, match=r"u2net, u2netp.*Received: u3net"):
         weights.fetch("u3net")
+
+
+def test_what_is_made_of_a_preset_is_called_as_it_is():
+    ours = [name for name in weights.preset_names() if weights.preset(name)["file"].endswith(".keras")]
+    assert len(ours) > 1
+    for name in ours:
+        assert weights.load_model(name).inference_model().name.removesuffix("_inference") == name
