@@ -15,16 +15,16 @@ starts from that file or preset, with --widen=1.4 from a network that computes t
 with --revive from one in which channels that weight decay has switched off start anew.
 An interrupted run goes on with the same command. What ships:
 
-- csnet_l_x1 was made in three sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224; then, with
+- csnet_l_x1 was made in four sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224; with
   --start=csnet_l_x1, 6,000 scenes labelled by U²-Net† and photos counted once, `wide` (7 epochs, at most 3e-3) and
-  `sharp` (1 epoch, at most 1e-3);
-- csnet_x1 with --start=csnet_l_x1 --widen=1.4 --scenes=3931, all labelled by U²-Net in 8 bits:
+  `sharp` (1 epoch, at most 1e-3); then with --start=csnet_l_x1 --widen=1.4 --scenes=3931, all labelled by U²-Net in 8
+  bits, and without the channels that had long been switched off (package_weights.py):
 
     sodkeras convert u2net --numerics=int8 --calibrate=msra_1000_images --out=FOLDER
 
-Either's 8 bits were trained after that, on the pictures of training.csv in a folder:
+- csnet_x1 by a fifth: from that network with those channels, --revive --scenes=1450 --wide=19 --sharp=1.
 
-    sodkeras quantize-train NAME --targets=own --steps=600 --batch=8 --save_every=100 --data=FOLDER --out=FOLDER
+Their 8 bits are converted, by package_weights.py; those of earlier ones were trained (NOTES.md).
 """
 
 import json

@@ -51,7 +51,8 @@ def main(arguments):
     if len(arguments) != 2 or not _TITLE.value or not _CALIBRATE.value:
         raise app.UsageError("name one OUT, with --title and --calibrate, or --eight_bits")
     if arguments[1] in preset_names():
-        model, history = load_model(arguments[1]), preset(arguments[1])["training"] | {"start": arguments[1]}
+        start = f"{which(arguments[1])}, channels that were gone taken out"
+        model, history = load_model(arguments[1]), preset(arguments[1])["training"] | {"start": start}
     else:
         out = pathlib.Path(arguments[1])
         model, history = load_keras(out / "sharp" / "last.keras"), training(out)
@@ -123,7 +124,7 @@ def training(out):
     return {
         "command": command(how),
         "data": record["data"],
-        "start": ", ".join([how["start"] or "random weights", *changed.split(", ")[:-1]]),
+        "start": ", ".join([which(how["start"]), *changed.split(", ")[:-1]]) if how["start"] else "random weights",
         "teacher": pathlib.Path(how["teacher"]).stem,
         "scenes": {"count": how["scenes"], "teacher": pathlib.Path(how["teacher"]).stem},
         "epochs": epochs,
@@ -131,6 +132,11 @@ def training(out):
         "hardware": f"{record['machine']['cores']} cores of {cpu_model()}",
         "versions": record["versions"],
     }
+
+
+def which(name):
+    """A preset as it is now, before it is written anew."""
+    return f"{name} ({preset(name)['sha256'][:8]})"
 
 
 def command(how):
