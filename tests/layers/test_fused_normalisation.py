@@ -76,7 +76,8 @@ def test_a_networks_gradients_are_as_near_to_float64_as_kerass(monkeypatch):
     assert len(used) == sum("gamma" in weight.path for weight in trained.trainable_weights)
 
     def error(parts):
-        errors = [np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in zip(parts, exact, strict=True)]
+        # A slope that no negative value meets has none at all.
+        errors = [np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in zip(parts, exact, strict=True) if b.any()]
         return np.median(errors), max(errors)
 
     assert error(plain)[0] < 1e-2, "the comparison says nothing"
