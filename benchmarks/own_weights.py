@@ -13,18 +13,17 @@ is left, without scenes; `wide` trains that on, at 128×128, where two cores see
 224×224; `sharp` ends at 224×224. In these two every photo counts twice. With --start the first is left out: `wide`
 starts from that file or preset, with --widen=1.4 from a network that computes the same with 1.4 times the channels, and
 with --revive from one in which channels that weight decay has switched off start anew.
-An interrupted run goes on with the same command. What ships:
+An interrupted run goes on with the same command.
 
-- csnet_l_x1 was made in four sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224; with
-  --start=csnet_l_x1, 6,000 scenes labelled by U²-Net† and photos counted once, `wide` (7 epochs, at most 3e-3) and
-  `sharp` (1 epoch, at most 1e-3); then with --start=csnet_l_x1 --widen=1.4 --scenes=3931, all labelled by U²-Net in 8
-  bits, and without the channels that had long been switched off (package_weights.py):
+What ships, csnet_l_x1, was made in four sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224; with
+--start=csnet_l_x1, 6,000 scenes labelled by U²-Net† and photos counted once, `wide` (7 epochs, at most 3e-3) and
+`sharp` (1 epoch, at most 1e-3); then with --start=csnet_l_x1 --widen=1.4 --scenes=3931, all labelled by U²-Net in 8
+bits:
 
     sodkeras convert u2net --numerics=int8 --calibrate=msra_1000_images --out=FOLDER
 
-- csnet_x1 by a fifth: from that network with those channels, --revive --scenes=1450 --wide=19 --sharp=1.
-
-Their 8 bits are converted, by package_weights.py; those of earlier ones were trained (NOTES.md).
+package_weights.py took out the channels that had long been switched off, gave it pictures of 160×160, on which the
+validation photos came out best, and converted it to 8 bits. NOTES.md says what else was tried.
 """
 
 import json
@@ -51,7 +50,7 @@ flags.DEFINE_float("widen", None, "How many times the channels of --start.", low
 flags.DEFINE_bool("revive", False, "Whether channels of --start that are gone start anew.")
 flags.DEFINE_integer("scenes", 6000, "How many are made.", lower_bound=1)
 flags.DEFINE_integer("wide", 13, "Epochs of the second run.", lower_bound=1)
-flags.DEFINE_integer("sharp", 3, "Epochs of the third.", lower_bound=1)
+flags.DEFINE_integer("sharp", 3, "Epochs of the third; 0: there is none.", lower_bound=0)
 flags.DEFINE_integer("threads", None, "CPU threads of a .tflite teacher.")
 
 _ON = [
@@ -88,7 +87,8 @@ def main(arguments):
     sources += [f"--data={lists[2]}", f"--data={out / 'scenes_labelled'}"]
     wide, sharp = ([*_ON, f"--set=epochs={epochs}", *sources, *arguments[1:]] for epochs in (FLAGS.wide, FLAGS.sharp))
     train("wide", f"--network={start(out)}", *_WIDE, *wide)
-    train("sharp", f"--network={out / 'wide/last.keras'}", *_SHARP, *sharp)
+    if FLAGS.sharp:
+        train("sharp", f"--network={out / 'wide/last.keras'}", *_SHARP, *sharp)
 
 
 def start(out):

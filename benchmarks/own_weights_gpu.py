@@ -12,12 +12,12 @@ not made by it: benchmarks/NOTES.md says what its only run gave, and what has be
 3. The students see parts of scenes, in other colours, and learn by BCE + IoU, a scene weighing as much as its label is
    sure. They take turns, and the learning rate follows the clock: up for a fiftieth of a student's time, then down
    along a cosine to 0. The first half of it they see smaller pictures.
-   - csnet_x1 goes on from the packaged weights;
-   - csnet_x1_relu starts from the packaged weights, too, with ReLU for PReLU;
-   - csnet_x2 starts from nothing, with dynamic weight decay (the coupled form, λ = 0.3), is pruned by |γ| and goes on as
-     csnet_l_x2.
+   - csnet_l_x1 goes on from the packaged weights;
+   - csnet_l_x1_relu starts from the packaged weights, too, with ReLU for PReLU;
+   - csnet_x2 starts from nothing, with dynamic weight decay (the coupled form, λ = 0.3), is pruned by |γ| and goes on
+     as csnet_l_x2.
 4. NAME.keras is a student, check.npz has logits in float32 for own_weights_check.py, log.csv the losses, profile.txt
-   the kernels that a step of csnet_x1 spends its time in.
+   the kernels that a step of csnet_l_x1 spends its time in.
 
 A student's step is a CUDA graph: its thousands of small kernels are launched as one.
 """
@@ -465,11 +465,11 @@ def main(_):
     say(torch.cuda.get_device_name() if _DEVICE == "cuda" else "no GPU")
     pictures, masks, by_hand, teacher = read_pack(_PACK.value)
     say(f"{len(pictures)} pictures are unpacked")
-    packaged = load_model("csnet_x1")
+    packaged = load_model("csnet_l_x1")
     relu, wide = with_relu(packaged), models.CSNet(width=2.0)
     students = {
-        "csnet_x1": Student("csnet_x1", packaged, 0.36, 3e-3, 1e-4),
-        "csnet_x1_relu": Student("csnet_x1_relu", relu, 0.12, 3e-3, 1e-4),
+        "csnet_l_x1": Student("csnet_l_x1", packaged, 0.36, 3e-3, 1e-4),
+        "csnet_l_x1_relu": Student("csnet_l_x1_relu", relu, 0.12, 3e-3, 1e-4),
         "csnet_x2": Student("csnet_x2", wide, 0.2, 5e-3, 5e-4, dynamic=True),
     }
     say("students are there")
@@ -480,9 +480,9 @@ def main(_):
     probe = dict(zip(("scenes", "sure"), labelled_scenes(count, sources, teacher), strict=True))
     write_sheet(out / "scenes.jpg", probe["scenes"][:32].cpu().numpy())
     sizes = [int(size) for size in _SIZES.value]
-    students["csnet_x1"].prepare(probe, sizes[-1])
-    write_profile(out / "profile.txt", students["csnet_x1"], sizes[-1])
-    students["csnet_x1"].forget()
+    students["csnet_l_x1"].prepare(probe, sizes[-1])
+    write_profile(out / "profile.txt", students["csnet_l_x1"], sizes[-1])
+    students["csnet_l_x1"].forget()
 
     scenes = torch.zeros((_SCENES.value // count * count, _STORED, _STORED, 4), dtype=torch.uint8, device=_DEVICE)
     sureness = torch.zeros(len(scenes), device=_DEVICE)

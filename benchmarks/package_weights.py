@@ -1,6 +1,6 @@
 """Puts a trained run into the package: weights, the 8-bit file, and what a model card needs to say about them.
 
-usage: python benchmarks/package_weights.py OUT --name=NAME --title=TEXT --calibrate=FOLDER
+usage: python benchmarks/package_weights.py OUT --name=NAME --title=TEXT --calibrate=FOLDER [--size=SIDE]
        python benchmarks/package_weights.py --name=NAME --eight_bits=FILE.tflite
 
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
@@ -13,6 +13,7 @@ FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_i
 """
 
 import csv
+import dataclasses
 import hashlib
 import json
 import pathlib
@@ -33,6 +34,7 @@ from sodkeras.weights import load_model, preset, preset_names
 _NAME = flags.DEFINE_string("name", None, "The preset's name.", required=True)
 _TITLE = flags.DEFINE_string("title", None, "What it is, in a few words.")
 _CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bits with.")
+_SIZE = flags.DEFINE_integer("size", None, "The side of its pictures, if another than in training.", lower_bound=1)
 _EIGHT_BITS = flags.DEFINE_string("eight_bits", None, "A trained 8-bit file to take.")
 #: What own_weights.py trains, in this order, by what a card calls it.
 _RUNS = {
@@ -55,8 +57,10 @@ def main(arguments):
         model, history = load_model(arguments[1]), preset(arguments[1])["training"] | {"start": start}
     else:
         out = pathlib.Path(arguments[1])
-        model, history = load_keras(out / "sharp" / "last.keras"), training(out)
+        model, history = load_keras(last_run(out) / "last.keras"), training(out)
     model, _ = prune(model)
+    if _SIZE.value:
+        model.preprocessing = dataclasses.replace(model.preprocessing, size=(_SIZE.value, _SIZE.value))
     cost = complexity(model)
     facts = {
         "name": _NAME.value,
@@ -108,7 +112,7 @@ def deflate(path):
 
 def training(out):
     """What a model card says of the runs in a folder."""
-    record = json.loads((out / "sharp" / "settings.json").read_text(encoding="utf-8"))
+    record = json.loads((last_run(out) / "settings.json").read_text(encoding="utf-8"))
     how = json.loads((out / "how.json").read_text(encoding="utf-8"))
     epochs, minutes = {}, {}
     changed = "".join(f"{word}, " for word, told in (("wider", how["widen"]), ("revived", how["revive"])) if told)
@@ -132,6 +136,10 @@ def training(out):
         "hardware": f"{record['machine']['cores']} cores of {cpu_model()}",
         "versions": record["versions"],
     }
+
+
+def last_run(out):
+    return [out / folder for folder in _RUNS.values() if (out / folder).exists()][-1]
 
 
 def which(name):
