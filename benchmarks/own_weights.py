@@ -15,8 +15,8 @@ starts from that file or preset, with --widen=1.4 from a network that computes t
 with --revive from one in which channels that weight decay has switched off start anew.
 An interrupted run goes on with the same command.
 
-What ships, csnet_l_x1, was made in four sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224; with
---start=csnet_l_x1, 6,000 scenes labelled by U²-Net† and photos counted once, `wide` (7 epochs, at most 3e-3) and
+What ships, csnet_l_x1, was made in four sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224;
+with --start=csnet_l_x1, 6,000 scenes labelled by U²-Net† and photos counted once, `wide` (7 epochs, at most 3e-3) and
 `sharp` (1 epoch, at most 1e-3); then with --start=csnet_l_x1 --widen=1.4 --scenes=3931, all labelled by U²-Net in 8
 bits:
 
