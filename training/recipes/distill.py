@@ -16,8 +16,8 @@ other pictures, things grow and shrink, and colours change: a thousand pictures 
 The network is that of the recipe csnet_prune and is trained as there, but with BCE + IoU, at a tenth of the papers'
 weight decay, at a higher rate that falls along a cosine, and at 128×128 until it is pruned: three channels in ten of
 each layer and scale go, those with the smallest |γ|, and all with |γ| < 1e-20. What is left is fine-tuned at 224×224.
-After --short that was a quarter of the channels: λ = 3 switches off many where γ move as fast as here. A smaller one
-(--set=dynamic_decay=0.3) leaves more, and `sodkeras.pruning.revive` brings them back in a network that is not pruned.
+After --short that left a quarter of the channels: λ = 3 switches off many where γ move as fast as here. What a smaller
+one leaves (--set=dynamic_decay=0.3) was not measured.
 
 Expect what your pictures are worth: the weights that come with this package and their cards say what it gave with what.
 
