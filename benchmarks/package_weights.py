@@ -151,7 +151,7 @@ def command(how):
     """What own_weights.py was called with, a teacher that is a file by its name alone."""
     told = {name: value for name, value in how.items() if value is not None}
     told["teacher"] = pathlib.Path(told["teacher"]).name
-    given = " ".join(f"--{name}={json.dumps(value).strip(chr(34))}" for name, value in told.items())
+    given = " ".join(f"--{name}={value}" for name, value in told.items())
     return f"python benchmarks/own_weights.py --data=FOLDER --out=FOLDER {given}"
 
 
