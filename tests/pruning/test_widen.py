@@ -54,7 +54,7 @@ def test_copies_learn_to_differ():
 
     assert difference() == 0
     pictures = noise(8, 32, 32, 3)
-    wider.compile(keras.optimizers.Adam(1e-2), keras.losses.BinaryCrossentropy(from_logits=True))
+    wider.compile(keras.optimizers.Adam(1e-2), keras.losses.BinaryCrossentropy(from_logits=True), run_eagerly=True)
     wider.fit(pictures, (pictures[..., :1] > 0).astype("float32"), epochs=2, verbose=0)
     assert difference() > 1e-3
 
