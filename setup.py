@@ -51,7 +51,15 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
-        "test": ["onnxruntime>=1.20", "pillow>=10", "psutil>=5.9", "pysodmetrics>=1.5", "pytest>=8", "ruff>=0.8"],
+        "test": [
+            "onnxruntime>=1.20",
+            "pillow>=10",
+            "psutil>=5.9",
+            "pysodmetrics>=1.5",
+            "pytest>=8",
+            "pytest-xdist>=3.7",
+            "ruff>=0.8",
+        ],
         "onnx": ["onnxruntime>=1.20"],  # the peer that benchmarks/ compares with
         "torch": ["torch>=2.6"],  # reads the authors' PyTorch checkpoints
     },
