@@ -22,6 +22,8 @@ bits:
 
     sodkeras convert u2net --numerics=int8 --calibrate=msra_1000_images --out=FOLDER
 
+All but the first had weight decay of 1e-4 (-- --set=weight_decay=1e-4), which switched off what idled; there is none
+now.
 package_weights.py took out the channels that had long been switched off, gave it pictures of 160×160, on which the
 validation photos came out best, and converted it to 8 bits. NOTES.md says what else was tried.
 """
@@ -49,20 +51,23 @@ flags.DEFINE_string("start", None, "What the second run starts from; default: wh
 flags.DEFINE_float("widen", None, "How many times the channels of --start.", lower_bound=1)
 flags.DEFINE_bool("revive", False, "Whether channels of --start that are gone start anew.")
 flags.DEFINE_integer("scenes", 6000, "How many are made.", lower_bound=1)
+flags.DEFINE_integer("crowded", 0, "How many times more COCO128's photos count.", lower_bound=0)
 flags.DEFINE_integer("wide", 13, "Epochs of the second run.", lower_bound=1)
 flags.DEFINE_integer("sharp", 3, "Epochs of the third; 0: there is none.", lower_bound=0)
+flags.DEFINE_integer("sharp_size", 224, "The side of its pictures.", lower_bound=1)
 flags.DEFINE_integer("threads", None, "CPU threads of a .tflite teacher.")
 
 _ON = [
     "--set=prune={}",
     "--set=dynamic_decay=0",
     "--set=decay_exempt=none",
-    "--set=weight_decay=1e-4",
+    "--set=weight_decay=0",  # any that is added to the gradient switches idle channels off
     "--set=augmentation.paste=0",
     "--set=augmentation.scale=0.9,1.2",
 ]
+_TOLD = ("start", "widen", "revive", "teacher", "scenes", "crowded", "wide", "sharp", "sharp_size")
 _WIDE = ["--set=learning_rate=4e-3", "--set=warm_up_epochs=0.3"]
-_SHARP = ["--set=size=224", "--set=learning_rate=1.2e-3", "--set=warm_up_epochs=0.1"]
+_SHARP = ["--set=learning_rate=1.2e-3", "--set=warm_up_epochs=0.1"]
 
 
 def main(arguments):
@@ -74,7 +79,9 @@ def main(arguments):
     pairs = [*find_pairs([out / name for name in UNLABELLED]), *labelled_by_hand(data)]
     pairs = split_pairs(pairs, VALIDATION_SHARE)
     lists = [out / "training.csv", out / "validation.csv", out / "training_again.csv"]
-    for file, part in zip(lists, [*pairs, pairs[0]], strict=True):
+    lists += [out / f"crowded_{number}.csv" for number in range(FLAGS.crowded)]
+    crowded = [pair for pair in pairs[0] if pair.mask.is_relative_to(out / "coco")]
+    for file, part in zip(lists, [*pairs, pairs[0], *[crowded] * FLAGS.crowded], strict=True):
         with whole_file(file) as temporary:
             lines = [f"{pair.picture.resolve()},{pair.mask.resolve()},{pair.weight}\n" for pair in part]
             temporary.write_text("".join(lines), encoding="utf-8")
@@ -84,17 +91,17 @@ def main(arguments):
     if len(list((out / "scenes/masks").glob("*.png"))) < FLAGS.scenes:
         run("data", str(lists[0]), f"--make_scenes={out / 'scenes'}", f"--count={FLAGS.scenes}")
     label(out / "scenes/images", out / "scenes_labelled", FLAGS.teacher)
-    sources += [f"--data={lists[2]}", f"--data={out / 'scenes_labelled'}"]
+    sources += [f"--data={file}" for file in (*lists[2:], out / "scenes_labelled")]
     wide, sharp = ([*_ON, f"--set=epochs={epochs}", *sources, *arguments[1:]] for epochs in (FLAGS.wide, FLAGS.sharp))
     train("wide", f"--network={start(out)}", *_WIDE, *wide)
     if FLAGS.sharp:
-        train("sharp", f"--network={out / 'wide/last.keras'}", *_SHARP, *sharp)
+        train("sharp", f"--network={out / 'wide/last.keras'}", f"--set=size={FLAGS.sharp_size}", *_SHARP, *sharp)
 
 
 def start(out):
     """What `wide` starts from; for package_weights.py, how.json says so."""
     with whole_file(out / "how.json") as temporary:
-        how = {name: FLAGS[name].value for name in ("start", "widen", "revive", "teacher", "scenes", "wide", "sharp")}
+        how = {name: FLAGS[name].value for name in _TOLD}
         temporary.write_text(json.dumps(how), encoding="utf-8")
     if not (FLAGS.widen or FLAGS.revive):
         return FLAGS.start or out / "run/pruned/last.keras"
