@@ -45,6 +45,8 @@ def main(argv=None):
     """Runs one command and returns its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
     # TensorFlow's and LiteRT's start-up messages say nothing to the user of a command.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow leaves oneDNN out on CPUs without AVX-512 or VNNI, where it helps as well (benchmarks/NOTES.md).
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         return _run(argv)
