@@ -26,19 +26,21 @@ def u2netp(reference):
 @pytest.mark.slow
 @pytest.mark.reference
 @pytest.mark.parametrize(
-    ("source", "numerics", "median_iou"),
+    ("source", "numerics", "every", "median_iou"),
     [
-        (csnet_l(1), ["float32", "int8"], 0.97),
-        (csnet_l(2), ["float32"], None),
-        (u2netp, ["float32", "int8"], 0.97),
+        (csnet_l(1), ["float32", "int8"], 50, 0.97),
+        (csnet_l(2), ["float32"], 50, None),
+        (u2netp, ["float32", "int8"], 150, 0.97),  # it is slow, and less hard to calibrate
     ],
     ids=["csnet_l_x1", "csnet_l_x2", "u2netp"],
 )
-def test_released_networks_are_one_partition_and_agree_with_keras(source, numerics, median_iou, reference, tmp_path):
+def test_released_networks_are_one_partition_and_agree_with_keras(
+    source, numerics, every, median_iou, reference, tmp_path
+):
     model = source(reference)
     # Every picture is either calibrated with or compared on.
     found = find_pictures([reference / "data/msra_1000_images"])
-    calibration, pictures = found[::50], [(path.name, read_picture(path)) for path in found[7::100]]
+    calibration, pictures = found[::every], [(path.name, read_picture(path)) for path in found[7::100]]
     for path in convert(model, tmp_path, numerics, calibration):
         runtime = LiteRTRuntime(path)
         partitions = count_partitions(runtime.interpreter)
