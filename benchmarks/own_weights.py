@@ -13,7 +13,7 @@ is left, without scenes; `wide` trains that on, at 128×128, where two cores see
 224×224; `sharp` ends at 224×224. In these two every photo counts twice. With --start the first is left out: `wide`
 starts from that file or preset, with --widen=1.4 from a network that computes the same with 1.4 times the channels, and
 with --revive from one in which channels that weight decay has switched off start anew.
-An interrupted run goes on with the same command.
+An interrupted run goes on with the same command. On a CPU without AVX-512 set TF_ENABLE_ONEDNN_OPTS=1.
 
 What ships, csnet_l_x1, was made in four sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224;
 with --start=csnet_l_x1, 6,000 scenes labelled by U²-Net† and photos counted once, `wide` (7 epochs, at most 3e-3) and
