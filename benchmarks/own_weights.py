@@ -78,10 +78,11 @@ def main(arguments):
         label(data / pictures, out / name, FLAGS.teacher)
     pairs = [*find_pairs([out / name for name in UNLABELLED]), *labelled_by_hand(data)]
     pairs = split_pairs(pairs, VALIDATION_SHARE)
-    lists = [out / "training.csv", out / "validation.csv", out / "training_again.csv"]
-    lists += [out / f"crowded_{number}.csv" for number in range(FLAGS.crowded)]
     crowded = [pair for pair in pairs[0] if pair.mask.is_relative_to(out / "coco")]
-    for file, part in zip(lists, [*pairs, pairs[0], *[crowded] * FLAGS.crowded], strict=True):
+    parts = {"training": pairs[0], "validation": pairs[1], "training_again": pairs[0]}
+    parts |= {f"crowded_{number}": crowded for number in range(FLAGS.crowded)}
+    lists = [out / f"{name}.csv" for name in parts]
+    for file, part in zip(lists, parts.values(), strict=True):
         with whole_file(file) as temporary:
             lines = [f"{pair.picture.resolve()},{pair.mask.resolve()},{pair.weight}\n" for pair in part]
             temporary.write_text("".join(lines), encoding="utf-8")
