@@ -4,6 +4,8 @@ from sodkeras.data import find_pairs, split_pairs
 
 #: Pictures that a teacher labels: the folder in the data, by a name for their labels.
 UNLABELLED = {"msra": "msra_1000_images", "coco": "coco128/images"}
+#: The one of these whose photos show many things.
+CROWDED = "coco"
 #: Of all pairs, what is for validation.
 VALIDATION_SHARE = 0.05
 # It is also in the other half of the horses, under another name.

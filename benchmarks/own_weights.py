@@ -34,7 +34,7 @@ import sys
 
 import keras
 from absl import app, flags
-from own_pairs import UNLABELLED, VALIDATION_SHARE, labelled_by_hand
+from own_pairs import CROWDED, UNLABELLED, VALIDATION_SHARE, labelled_by_hand
 
 from sodkeras.commands.main import main as sodkeras
 from sodkeras.data import find_pairs, split_pairs
@@ -78,7 +78,7 @@ def main(arguments):
         label(data / pictures, out / name, FLAGS.teacher)
     pairs = [*find_pairs([out / name for name in UNLABELLED]), *labelled_by_hand(data)]
     pairs = split_pairs(pairs, VALIDATION_SHARE)
-    crowded = [pair for pair in pairs[0] if pair.mask.is_relative_to(out / "coco")]
+    crowded = [pair for pair in pairs[0] if pair.mask.is_relative_to(out / CROWDED)]
     parts = {"training": pairs[0], "validation": pairs[1], "training_again": pairs[0]}
     parts |= {f"crowded_{number}": crowded for number in range(FLAGS.crowded)}
     lists = [out / f"{name}.csv" for name in parts]

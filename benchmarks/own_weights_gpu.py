@@ -1,31 +1,30 @@
-"""Trains CSNet on one GPU, in minutes: scenes made on it, U²-Net that labels them there, dynamic decay, pruning.
+"""Trains wider copies of a CSNet on one GPU, in minutes: scenes made on it, and U²-Net that labels them there.
 
 usage: python benchmarks/own_weights_gpu.py --pack=FILE --out=FOLDER [--seconds=480]
+           [--students=NAME:FACTOR:SHARE,...] [--start=csnet_l_x1]
 
-FILE is what own_weights_pack.py made. Needs PyTorch beside Keras; TensorFlow is not needed. What ships was
-not made by it: benchmarks/NOTES.md says what its only run gave, and what has been changed since.
+FILE is what own_weights_pack.py made. Needs PyTorch beside Keras; TensorFlow is not needed. NOTES.md says what its runs
+gave.
 
 1. U²-Net labels the packed pictures, each as it is and mirrored; masks by hand stay.
 2. Scenes are made as `sodkeras.data.scenes` makes them on a CPU: a part of a picture, and 0 to 3 objects of sure
-   pictures pasted in. U²-Net labels them in bfloat16; those cut from pictures with a mask by hand that got no object
-   keep that.
-3. The students see parts of scenes, in other colours, and learn by BCE + IoU, a scene weighing as much as its label is
-   sure. They take turns, and the learning rate follows the clock: up for a fiftieth of a student's time, then down
+   pictures pasted in; COCO128's crowded photos count --crowded times. U²-Net labels them in bfloat16; those cut from
+   pictures with a mask by hand that got no object keep that.
+3. Each student is --start with FACTOR times the channels, computing the same to begin with. It sees parts of scenes, in
+   other colours, and learns by BCE + IoU, a scene weighing as much as its label is sure. Students take turns, each for
+   its SHARE of the time, and the learning rate follows the clock: up for a fiftieth of a student's time, then down
    along a cosine to 0. The first half of it they see smaller pictures.
-   - csnet_l_x1 goes on from the packaged weights;
-   - csnet_l_x1_relu starts from the packaged weights, too, with ReLU for PReLU;
-   - csnet_x2 starts from nothing, with dynamic weight decay (the coupled form, λ = 0.3), is pruned by |γ| and goes on
-     as csnet_l_x2.
 4. NAME.keras is a student, check.npz has logits in float32 for own_weights_check.py, log.csv the losses, profile.txt
-   the kernels that a step of csnet_l_x1 spends its time in.
+   the kernels that a step of the first student spends its time in.
 
-A student's step is a CUDA graph: its thousands of small kernels are launched as one.
+A student's step (csnet_on_gpu.py) is a CUDA graph: its thousand small kernels are launched as one.
 """
 
 import concurrent.futures
 import csv
 import io
 import json
+import multiprocessing
 import os
 import pathlib
 import time
@@ -38,38 +37,42 @@ import keras
 import numpy as np
 import torch
 from absl import app, flags
-from torch.nn import functional
+from csnet_on_gpu import forward, loss, warm_up
 from torch.profiler import ProfilerActivity, profile
 
 from sodkeras import models
-from sodkeras.callbacks.dynamic_weight_decay import block_units, mean_activity
-from sodkeras.losses import IntersectionOverUnionFromLogits, WeightedSum
+from sodkeras.layers import ConvUnit
 from sodkeras.preprocessing import IMAGENET_MEAN, IMAGENET_STANDARD_DEVIATION
-from sodkeras.pruning import prune
+from sodkeras.pruning import widen
 from sodkeras.weights import load_model
 
 _PACK = flags.DEFINE_string("pack", None, "What own_weights_pack.py made.", required=True)
 _OUT = flags.DEFINE_string("out", None, "The folder for the weights.", required=True)
 _SECONDS = flags.DEFINE_float("seconds", 480, "All in all, but for the last files.", lower_bound=1)
+_STUDENTS = flags.DEFINE_list(
+    "students", ["csnet_l_x1:1.4:0.4", "csnet_l_x2:2:0.6"], "NAME:FACTOR:SHARE of each: its channels, and its time."
+)
+_START = flags.DEFINE_string("start", "csnet_l_x1", "The preset that students begin as.")
+_RATE = flags.DEFINE_float("rate", 4e-3, "The highest learning rate.", lower_bound=0)
 _LABEL_SHARE = flags.DEFINE_float("label_share", 0.22, "Of these, until scenes are labelled.")
-_SCENES = flags.DEFINE_integer("scenes", 60_000, "At most.")
-_BATCH = flags.DEFINE_integer("batch", 64, "Pictures a step.")
+_SCENES = flags.DEFINE_integer("scenes", 60_000, "At most.", lower_bound=64)
+_CROWDED = flags.DEFINE_integer("crowded", 4, "How many times COCO128's photos count.", lower_bound=1)
+_BATCH = flags.DEFINE_integer("batch", 32, "Pictures a step.")
 _SIZES = flags.DEFINE_list("sizes", ["160", "224"], "Sides of the students' pictures, of the first half and the other.")
 
 _DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 _CANVAS = 320  # of packed pictures, and what U²-Net sees
 _STORED = 288  # of scenes that wait for the students
+_LABELLED = 64  # at a time
 # Probabilities of 0, 1, 2 and 3 pasted objects.
 _OBJECTS = (0.4, 0.3, 0.2, 0.1)
-# The share of channels that csnet_l_x2 loses, and the strength of its dynamic weight decay.
-_PRUNED, _STRENGTH = 0.55, 0.3
 
 
 # Pictures
 
 
 def read_pack(path):
-    """Pictures `[P, 320, 320, 3]`, masks `[P, 320, 320]`, whether they are by hand `[P]`, and the teacher."""
+    """Pictures `[P, 320, 320, 3]`, masks `[P, 320, 320]`, whether by hand and crowded `[P]`, the teacher."""
     packed = np.load(io.BytesIO(zlib.decompress(pathlib.Path(path).read_bytes())))
     executor = concurrent.futures.ThreadPoolExecutor()
 
@@ -89,9 +92,20 @@ def read_pack(path):
         weight = packed[f"weight{index}"]
         weights.append(weight * packed[f"scale{index}"] if weight.dtype == np.int8 else weight)
     teacher.set_weights(weights)
+    fold(teacher)
+    return pictures, masks, by_hand, packed["crowded"], teacher
+
+
+def fold(teacher):
+    """Folds U²-Net's batch norms into their convolutions, and keeps Keras from casting back to float32."""
     for layer in teacher._flatten_layers():
-        layer.autocast = False  # Keras's own, which would turn what PyTorch's computes in bfloat16 back to float32
-    return pictures, masks, by_hand, teacher
+        layer.autocast = False
+        if isinstance(layer, ConvUnit):
+            norm = layer.batch_norm
+            factor = norm.gamma / keras.ops.sqrt(norm.moving_variance + norm.epsilon)
+            layer.conv.kernel.assign(layer.conv.kernel * factor)
+            layer.conv.bias.assign((layer.conv.bias - norm.moving_mean) * factor + norm.beta)
+            norm.call = lambda x, **_: x
 
 
 def normalise(pictures):
@@ -171,7 +185,7 @@ def make_scenes(count, sources):
 
     Also where that mask is by hand and holds: where nothing was pasted.
     """
-    index = torch.randint(len(sources["pictures"]), (count,), device=_DEVICE)
+    index = torch.multinomial(sources["shares"], count, replacement=True)
     is_part = uniform(count) < 0.8
     share = torch.where(is_part, uniform(count, 0.3), 1.0)
     aspect = torch.where(is_part, uniform(count, -0.15, 0.15).exp(), 1.0)
@@ -258,61 +272,7 @@ def training_batch(pool, count, size):
     return normalise(pictures).contiguous(), masks.contiguous(), pool["sure"][index]
 
 
-# What Keras on PyTorch does in many kernels, in few
-
-
-def use_native_layers():
-    """Batch norm and PReLU by PyTorch's own functions."""
-
-    def batch_norm(self, inputs, training=None, mask=None):
-        y = functional.batch_norm(
-            inputs.permute(0, 3, 1, 2),
-            self.moving_mean.value,
-            self.moving_variance.value,
-            self.gamma.value,
-            self.beta.value,
-            bool(training),
-            1 - self.momentum,
-            self.epsilon,
-        )
-        return y.permute(0, 2, 3, 1)
-
-    def prelu(self, inputs):
-        slopes = self.alpha.value.reshape(-1).to(inputs.dtype)
-        return functional.prelu(inputs.permute(0, 3, 1, 2), slopes).permute(0, 2, 3, 1)
-
-    keras.layers.BatchNormalization.call = batch_norm
-    keras.layers.PReLU.call = prelu
-
-
-def remember_constants():
-    """Makes Keras turn a Python number or shape into a tensor once only: a graph that is captured cannot copy it."""
-    convert, known = torch.as_tensor, {}
-
-    def as_tensor(data, dtype=None, device=None):
-        if not isinstance(data, (bool, int, float, tuple)):
-            return convert(data, dtype=dtype, device=device)
-        key = (type(data), data, dtype, str(device))
-        if key not in known:
-            known[key] = convert(data, dtype=dtype, device=device)
-        return known[key]
-
-    torch.as_tensor = as_tensor
-
-
 # Students
-
-
-class ActivityDecay(keras.regularizers.Regularizer):
-    """The coupled form of `sodkeras.callbacks.DynamicWeightDecay`, for a loop that is not Keras's `fit`."""
-
-    def __init__(self, norm, terms):
-        self.norm, self.terms = norm, terms
-
-    def __call__(self, y):
-        activity = mean_activity(y.detach().float())
-        self.terms.append(0.5 * _STRENGTH * (activity * self.norm.gamma.value.square()).sum())
-        return y.new_zeros(())
 
 
 class Student:
@@ -322,35 +282,18 @@ class Student:
         name: of its file.
         model: a `CSNet`.
         share: of the students' time.
-        rate: the highest learning rate.
-        decay: coupled weight decay; with `dynamic` that of all but γ.
-        dynamic: whether γ decay by their channels' activity.
     """
 
-    def __init__(self, name, model, share, rate, decay, dynamic=False):
-        self.name, self.model, self.share, self.rate = name, model, share, rate
+    def __init__(self, name, model, share):
+        self.name, self.model, self.share = name, model, share
         self.used, self.steps, self.log = 0.0, 0, []
         self._graphs = {}
-        self._terms = []
-        self._units = block_units(model) if dynamic else []
-        self._decay_activity()
-        gammas = {id(norm.gamma) for norm, _ in self._units}
-        self._loss = WeightedSum([keras.losses.BinaryCrossentropy(from_logits=True), IntersectionOverUnionFromLogits()])
         self._all = [variable.value for variable in model.weights]
         self._rate = torch.tensor(0.0, device=_DEVICE)
-        groups = [
-            {"params": [v.value for v in model.trainable_variables if (id(v) in gammas) == exempt], "weight_decay": w}
-            for exempt, w in ((False, decay), (True, 0.0))
-        ]
         cuda = {"capturable": True, "fused": True} if _DEVICE == "cuda" else {}
-        self._optimizer = torch.optim.Adam(
-            [group for group in groups if group["params"]], lr=self._rate, betas=(0.9, 0.99), eps=1e-8, **cuda
-        )
+        learned = [variable.value for variable in model.trainable_variables]
+        self._optimizer = torch.optim.Adam(learned, lr=self._rate, betas=(0.9, 0.99), eps=1e-8, **cuda)
         self._loss_sum = torch.zeros((), device=_DEVICE)
-
-    def _decay_activity(self):
-        for norm, activation in self._units:
-            activation.activity_regularizer = ActivityDecay(norm, self._terms)
 
     def restart(self):
         """The optimizer forgets."""
@@ -364,12 +307,11 @@ class Student:
         self._optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             x, y, sure = training_batch(pool, _BATCH.value, size)
-        self._terms.clear()
-        loss = self._loss(y, self.model(x, training=True)["saliency_logits"], sure)
-        (loss + sum(self._terms)).backward()
+        value = loss(forward(self.model, x), y, sure)
+        value.backward()
         self._optimizer.step()
         with torch.no_grad():
-            self._loss_sum.add_(loss)
+            self._loss_sum.add_(value)
 
     def prepare(self, pool, size, memory=None):
         """Captures the step for pictures of this size; its weights stay as they were."""
@@ -414,7 +356,7 @@ class Student:
         begin = time.monotonic()
         sizes = sorted(self._graphs)
         size = sizes[min(int(progress * len(sizes)), len(sizes) - 1)]
-        self._rate.fill_(self.rate * min(1.0, progress / 0.02) * 0.5 * (1 + np.cos(np.pi * min(progress, 1.0))))
+        self._rate.fill_(_RATE.value * min(1.0, progress / 0.02) * 0.5 * (1 + np.cos(np.pi * min(progress, 1.0))))
         for _ in range(steps):
             self._graphs[size]()
         self.steps += steps
@@ -425,28 +367,19 @@ class Student:
         self.log.append((self.steps, size, loss))
         self.used += time.monotonic() - begin
 
-    def save(self, path):
-        """Writes the network."""
-        for _, activation in self._units:
-            activation.activity_regularizer = None
-        self.model.save(path)
-        self._decay_activity()
-
 
 def synchronise():
     if _DEVICE == "cuda":
         torch.cuda.synchronize()
 
 
-def with_relu(model):
-    """A CSNet with ReLU for PReLU and the same other weights."""
-    changed = models.CSNet.from_config(model.get_config() | {"activation": "relu"})
-    kept = [v for v in model.weights if v.path.split("/")[-1] != "alpha"]
-    changed.set_weights([keras.ops.convert_to_numpy(variable) for variable in kept])
-    return changed
-
-
 # The run
+
+
+def compile_kernels(start, factors):
+    """For a process beside the run, which finds them in Triton's cache then."""
+    for factor in factors:
+        warm_up(widen(load_model(start), factor)[0])
 
 
 def main(_):
@@ -454,69 +387,68 @@ def main(_):
     out = pathlib.Path(_OUT.value)
     out.mkdir(parents=True, exist_ok=True)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
     torch.manual_seed(0)
     keras.utils.set_random_seed(0)
-    remember_constants()
-    use_native_layers()
 
     def say(text):
         print(f"{time.monotonic() - begin:6.1f} s  {text}", flush=True)
 
     say(torch.cuda.get_device_name() if _DEVICE == "cuda" else "no GPU")
-    pictures, masks, by_hand, teacher = read_pack(_PACK.value)
+    wanted = [student.split(":") for student in _STUDENTS.value]
+    factors = [float(factor) for _, factor, _ in wanted]
+    compiling = multiprocessing.get_context("spawn").Process(target=compile_kernels, args=(_START.value, factors))
+    compiling.start()
+    pictures, masks, by_hand, crowded, teacher = read_pack(_PACK.value)
     say(f"{len(pictures)} pictures are unpacked")
-    packaged = load_model("csnet_l_x1")
-    relu, wide = with_relu(packaged), models.CSNet(width=2.0)
-    students = {
-        "csnet_l_x1": Student("csnet_l_x1", packaged, 0.36, 3e-3, 1e-4),
-        "csnet_l_x1_relu": Student("csnet_l_x1_relu", relu, 0.12, 3e-3, 1e-4),
-        "csnet_x2": Student("csnet_x2", wide, 0.2, 5e-3, 5e-4, dynamic=True),
-    }
-    say("students are there")
+    students = [
+        Student(name, widen(load_model(_START.value), factor)[0], float(share))
+        for (name, _, share), factor in zip(wanted, factors, strict=True)
+    ]
+    for student in students:
+        say(f"{student.name} has {student.model.count_params()} parameters")
 
-    sources = label_pictures(pictures, masks, by_hand, teacher)
+    sources = label_pictures(pictures, masks, by_hand, crowded, teacher)
     say(f"pictures are labelled; {len(sources['sure'])} objects can be pasted")
-    count = _BATCH.value
-    probe = dict(zip(("scenes", "sure"), labelled_scenes(count, sources, teacher), strict=True))
-    write_sheet(out / "scenes.jpg", probe["scenes"][:32].cpu().numpy())
-    sizes = [int(size) for size in _SIZES.value]
-    students["csnet_l_x1"].prepare(probe, sizes[-1])
-    write_profile(out / "profile.txt", students["csnet_l_x1"], sizes[-1])
-    students["csnet_l_x1"].forget()
-
-    scenes = torch.zeros((_SCENES.value // count * count, _STORED, _STORED, 4), dtype=torch.uint8, device=_DEVICE)
+    most = _SCENES.value // _LABELLED * _LABELLED
+    scenes = torch.zeros((most, _STORED, _STORED, 4), dtype=torch.uint8, device=_DEVICE)
     sureness = torch.zeros(len(scenes), device=_DEVICE)
     filled = 0
     while filled < len(scenes) and (filled == 0 or time.monotonic() - begin < _LABEL_SHARE.value * _SECONDS.value):
-        part = slice(filled, filled + count)
-        scenes[part], sureness[part] = labelled_scenes(count, sources, teacher)
-        filled += count
+        part = slice(filled, filled + _LABELLED)
+        scenes[part], sureness[part] = labelled_scenes(_LABELLED, sources, teacher)
+        filled += _LABELLED
         synchronise()
     pool = {"scenes": scenes[:filled], "sure": sureness[:filled]}
     say(f"{filled} scenes are labelled, their mean weight is {pool['sure'].mean().item():.3f}")
+    write_sheet(out / "scenes.jpg", pool["scenes"][:32].cpu().numpy())
     del teacher, sources
 
+    compiling.join()
+    if compiling.exitcode:
+        raise RuntimeError(f"compiling the kernels failed. Received: exit code {compiling.exitcode}")
+    say("kernels are compiled")
     memory = torch.cuda.graph_pool_handle() if _DEVICE == "cuda" else None
-
-    def prepare(student, sizes):
+    sizes = [int(size) for size in _SIZES.value]
+    for student in students:
         for size in sizes:
             student.prepare(pool, size, memory)
             say(f"{student.name} is ready at {size}×{size}: {student.speed(size):.0f} pictures/s")
+        if student is students[0]:
+            write_profile(out / "profile.txt", student, sizes[-1])
         student.restart()
-
-    for student in students.values():
-        prepare(student, sizes[:1] if student.name == "csnet_x2" else sizes)
-    run(students, lambda student: prepare(student, sizes), out, begin + _SECONDS.value, say)
+    run(students, out, begin + _SECONDS.value, say)
     write_log(out / "log.csv", students)
     say("done")
 
 
-def label_pictures(pictures, masks, by_hand, teacher):
+def label_pictures(pictures, masks, by_hand, crowded, teacher):
     """What scenes are made of, on the GPU: pictures, masks by hand or of the teacher, boxes, and who may be pasted."""
-    pictures, masks = (torch.as_tensor(array, device=_DEVICE) for array in (pictures, masks))
-    by_hand = torch.as_tensor(by_hand, device=_DEVICE)
-    for start in range(0, len(pictures), _BATCH.value):
-        part = slice(start, start + _BATCH.value)
+    pictures, masks, by_hand, crowded = (
+        torch.as_tensor(array, device=_DEVICE) for array in (pictures, masks, by_hand, crowded)
+    )
+    for start in range(0, len(pictures), _LABELLED):
+        part = slice(start, start + _LABELLED)
         maps = (label(teacher, pictures[part]) + label(teacher, pictures[part].flip(2)).flip(2)) / 2
         masks[part] = torch.where(by_hand[part, None, None], masks[part], (maps * 255).round().to(torch.uint8))
     sure = torch.where(by_hand, 1.0, torch.cat([certainty(part.float() / 255) for part in masks.split(256)]))
@@ -526,6 +458,7 @@ def label_pictures(pictures, masks, by_hand, teacher):
         "masks": masks,
         "by_hand": by_hand,
         "boxes": torch.as_tensor(boxes(masks.cpu().numpy()), device=_DEVICE),
+        "shares": torch.where(crowded, float(_CROWDED.value), 1.0),
         "sure": torch.nonzero((sure >= 0.5) & (areas >= 0.02) & (areas <= 0.6))[:, 0],
     }
 
@@ -538,42 +471,33 @@ def write_profile(path, student, size):
     path.write_text(table, encoding="utf-8")
 
 
-def run(students, prepare, out, end, say):
-    """Lets the students take turns until the time is over; prunes csnet_x2 when its own is, and goes on with that."""
+def run(students, out, end, say):
+    """Lets the students take turns until the time is over."""
     total = end - time.monotonic()
-    active = dict(students)
     saved = time.monotonic()
     while time.monotonic() < end:
-        student = min(active.values(), key=lambda one: one.used / one.share)
-        progress = student.used / (student.share * total)
-        if student.name == "csnet_x2" and progress >= 1:
-            save({"csnet_x2": active.pop("csnet_x2")}, out, say)
-            pruned, _ = prune(student.model, criterion="gamma", ratio=_PRUNED)
-            student.forget()
-            say(f"csnet_x2 is pruned to {pruned.count_params()} parameters")
-            active["csnet_l_x2"] = students["csnet_l_x2"] = Student("csnet_l_x2", pruned, 0.32, 3e-3, 1e-4)
-            prepare(active["csnet_l_x2"])
-            continue
-        student.train(20, progress)
+        student = min(students, key=lambda one: one.used / one.share)
+        student.train(20, student.used / (student.share * total))
         if time.monotonic() - saved > 100:
-            save(active, out, say)
+            save(students, out, say)
             saved = time.monotonic()
-    save(active, out, say)
-    write_check(out / "check.npz", [name for name, student in active.items() if student.steps])
+    save(students, out, say)
+    write_check(out / "check.npz", [student.name for student in students if student.steps])
 
 
 def save(students, out, say):
-    for student in (one for one in students.values() if one.steps):
-        student.save(out / f"{student.name}.keras")
+    for student in (one for one in students if one.steps):
+        student.model.save(out / f"{student.name}.keras")
         rate = student.steps * _BATCH.value / max(student.used, 1e-9)
-        say(f"{student.name}: {student.steps} steps, {rate:.0f} pictures/s, loss {student.log[-1][-1]:.4f}")
+        recent = np.mean([value for _, _, value in student.log[-20:]])
+        say(f"{student.name}: {student.steps} steps, {rate:.0f} pictures/s, loss {recent:.4f}")
 
 
 def write_log(path, students):
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("student", "step", "size", "loss"))
-        for student in students.values():
+        for student in students:
             writer.writerows((student.name, step, size, f"{loss:.5f}") for step, size, loss in student.log)
 
 

@@ -15,7 +15,7 @@ import zlib
 import cv2
 import numpy as np
 from absl import app, flags
-from own_pairs import UNLABELLED, VALIDATION_SHARE, labelled_by_hand
+from own_pairs import CROWDED, UNLABELLED, VALIDATION_SHARE, labelled_by_hand
 
 from sodkeras.data import split_pairs
 from sodkeras.data.pairs import Pair
@@ -47,6 +47,7 @@ def main(_):
         "picture_bytes": [len(content) for content in pictures],
         "masks": np.concatenate(masks),
         "mask_bytes": [len(content) for content in masks],
+        "crowded": [pair.set == CROWDED for pair in pairs],
         "teacher": json.dumps({"class": type(teacher).__name__, "config": teacher.get_config()}),
     }
     for index, weight in enumerate(teacher.get_weights()):

@@ -68,6 +68,8 @@ class Settings:
         dynamic_decay, dynamic_decay_form: λ and form of `sodkeras.callbacks.DynamicWeightDecay`; 0 for none.
         prune: arguments of `sodkeras.pruning.prune`; {} to prune nothing.
         fine_tune: settings that differ when the pruned network is trained on.
+        batch_statistics: False trains the network as it is used: batch norms take the statistics that they have, and what
+            drops out does not.
         re_estimate: batches from which batch norm takes its statistics anew after training; 0 to leave them.
         save_every: steps between two checkpoints; there is one at the end of each epoch, too.
         deterministic: whether a step's result must not depend on how threads take turns; None for yes on CPUs and no on
@@ -113,6 +115,7 @@ class Settings:
     dynamic_decay_form: str = "coupled"
     prune: dict = dataclasses.field(default_factory=dict)
     fine_tune: dict = dataclasses.field(default_factory=dict)
+    batch_statistics: bool = True
     re_estimate: int = 0
     save_every: int = 200
     deterministic: bool | None = None

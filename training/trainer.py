@@ -84,6 +84,7 @@ def _train_network(settings, training, validation, folder, machines):
     with machines.scope():
         keras.utils.set_random_seed(settings.seed)
         model = build_model(settings)
+        model.batch_statistics = settings.batch_statistics
         load_weights(settings, model)
         data = training_data(settings, model.preprocessing, training)
         steps_per_epoch = settings.steps_per_epoch or data.steps_per_epoch

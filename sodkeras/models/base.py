@@ -30,10 +30,15 @@ class SaliencyModel(keras.Model):
 
     #: What the names of its backbone's layers start with; None for a network that has no backbone.
     backbone = None
+    #: False: `fit` trains the network as it is used, batch norms with the statistics that they have.
+    batch_statistics = True
 
     def __init__(self, inputs, outputs, preprocessing=None, **kwargs):
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.preprocessing = _as_preprocessing(preprocessing)
+
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=training and self.batch_statistics, mask=mask)
 
     def get_config(self):
         return {

@@ -173,6 +173,24 @@ def test_statistics_are_those_of_the_training_pictures(settings, pairs, tmp_path
     assert float(keras.ops.max(keras.ops.abs(means[0] - expected))) > 0.01
 
 
+def test_a_network_can_be_trained_as_it_is_used(settings, pairs, tmp_path):
+    """Without the batches' statistics batch norms keep theirs, while all else learns."""
+    settings = dataclasses.replace(
+        settings, network="CSNet", arguments={"plan": PLAN}, size=(32, 32), epochs=1, learning_rate=1e-4, re_estimate=4
+    )
+    train(settings, pairs[:16], tmp_path / "start")
+    start = tmp_path / "start" / "last.keras"
+    changed = {}
+    for batches in (True, False):
+        further = {"network": str(start), "arguments": {}, "re_estimate": 0, "batch_statistics": batches}
+        train(dataclasses.replace(settings, **further), pairs[:16], tmp_path / str(batches))
+        trained = load_keras(tmp_path / str(batches) / "last.keras")
+        together = zip(load_keras(start).weights, trained.weights, strict=True)
+        changed[batches] = {v.path for v, w in together if keras.ops.any(v != keras.ops.convert_to_tensor(w))}
+    assert {path for path in changed[True] if "moving" in path}
+    assert {path.split("/")[-1] for path in changed[False]} == {"kernel", "gamma", "beta", "alpha", "bias"}
+
+
 def test_a_network_is_pruned_and_fine_tuned_in_a_run_of_its_own(settings, pairs, tmp_path):
     settings = dataclasses.replace(
         settings,
