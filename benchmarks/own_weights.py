@@ -10,9 +10,10 @@ One pair in twenty is for validation. Of the others' pictures and objects scenes
 
 Runs follow one another, each in a folder of its own under --out: `run` trains CSNet ×1, prunes it and fine-tunes what
 is left, without scenes; `wide` trains that on, at 128×128, where two cores see three times as many pictures as at
-224×224; `sharp` ends at 224×224. In these two every photo counts twice. With --start the first is left out: `wide`
-starts from that file or preset, with --widen=1.4 from a network that computes the same with 1.4 times the channels, and
-with --revive from one in which channels that weight decay has switched off start anew.
+224×224; `sharp` ends at 224×224, with the batch norms' statistics as they are. In these two every photo counts twice.
+With --start the first is left out: `wide` starts from that file or preset, with --widen=1.4 from a network that
+computes the same with 1.4 times the channels, and with --revive from one in which channels that weight decay has
+switched off start anew.
 An interrupted run goes on with the same command. On a CPU without AVX-512 set TF_ENABLE_ONEDNN_OPTS=1.
 
 What ships, csnet_l_x1, was made in four sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224;
@@ -52,7 +53,7 @@ flags.DEFINE_float("widen", None, "How many times the channels of --start.", low
 flags.DEFINE_bool("revive", False, "Whether channels of --start that are gone start anew.")
 flags.DEFINE_integer("scenes", 6000, "How many are made.", lower_bound=1)
 flags.DEFINE_integer("crowded", 0, "How many times more COCO128's photos count.", lower_bound=0)
-flags.DEFINE_integer("wide", 13, "Epochs of the second run.", lower_bound=1)
+flags.DEFINE_integer("wide", 13, "Epochs of the second run; 0: there is none.", lower_bound=0)
 flags.DEFINE_integer("sharp", 3, "Epochs of the third; 0: there is none.", lower_bound=0)
 flags.DEFINE_integer("sharp_size", 224, "The side of its pictures.", lower_bound=1)
 flags.DEFINE_integer("threads", None, "CPU threads of a .tflite teacher.")
@@ -67,7 +68,7 @@ _ON = [
 ]
 _TOLD = ("start", "widen", "revive", "teacher", "scenes", "crowded", "wide", "sharp", "sharp_size")
 _WIDE = ["--set=learning_rate=4e-3", "--set=warm_up_epochs=0.3"]
-_SHARP = ["--set=learning_rate=1.2e-3", "--set=warm_up_epochs=0.1"]
+_SHARP = ["--set=learning_rate=1e-3", "--set=warm_up_epochs=0.1", "--set=batch_statistics=false", "--set=re_estimate=0"]
 
 
 def main(arguments):
@@ -94,9 +95,12 @@ def main(arguments):
     label(out / "scenes/images", out / "scenes_labelled", FLAGS.teacher)
     sources += [f"--data={file}" for file in (*lists[2:], out / "scenes_labelled")]
     wide, sharp = ([*_ON, f"--set=epochs={epochs}", *sources, *arguments[1:]] for epochs in (FLAGS.wide, FLAGS.sharp))
-    train("wide", f"--network={start(out)}", *_WIDE, *wide)
+    network = start(out)
+    if FLAGS.wide:
+        train("wide", f"--network={network}", *_WIDE, *wide)
+        network = out / "wide/last.keras"
     if FLAGS.sharp:
-        train("sharp", f"--network={out / 'wide/last.keras'}", f"--set=size={FLAGS.sharp_size}", *_SHARP, *sharp)
+        train("sharp", f"--network={network}", f"--set=size={FLAGS.sharp_size}", *_SHARP, *sharp)
 
 
 def start(out):

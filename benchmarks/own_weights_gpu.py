@@ -14,8 +14,12 @@ gave.
    other colours, and learns by BCE + IoU, a scene weighing as much as its label is sure. Students take turns, each for
    its SHARE of the time, and the learning rate follows the clock: up for a fiftieth of a student's time, then down
    along a cosine to 0. The first half of it they see smaller pictures.
-4. NAME.keras is a student, check.npz has logits in float32 for own_weights_check.py, log.csv the losses, profile.txt
-   the kernels that a step of the first student spends its time in.
+4. NAME.keras is a student, check.npz has logits in float32 for own_weights_check.py, log.csv the losses, history.json
+   what package_weights.py says of the training, profile.txt the kernels that a step of the first student spends its
+   time in.
+
+What comes of it has seen parts of scenes and their statistics, not photos as they are used: own_weights.py --start=FILE
+--wide=0 ends the training on these.
 
 A student's step (csnet_on_gpu.py) is a CUDA graph: its thousand small kernels are launched as one.
 """
@@ -44,7 +48,7 @@ from sodkeras import models
 from sodkeras.layers import ConvUnit
 from sodkeras.preprocessing import IMAGENET_MEAN, IMAGENET_STANDARD_DEVIATION
 from sodkeras.pruning import widen
-from sodkeras.weights import load_model
+from sodkeras.weights import load_model, preset
 
 _PACK = flags.DEFINE_string("pack", None, "What own_weights_pack.py made.", required=True)
 _OUT = flags.DEFINE_string("out", None, "The folder for the weights.", required=True)
@@ -439,6 +443,7 @@ def main(_):
         student.restart()
     run(students, out, begin + _SECONDS.value, say)
     write_log(out / "log.csv", students)
+    write_history(out / "history.json", students, filled)
     say("done")
 
 
@@ -499,6 +504,23 @@ def write_log(path, students):
         writer.writerow(("student", "step", "size", "loss"))
         for student in students:
             writer.writerows((student.name, step, size, f"{loss:.5f}") for step, size, loss in student.log)
+
+
+def write_history(path, students, scenes):
+    begun = f"{_START.value} ({preset(_START.value)['sha256'][:8]}), wider"
+    facts = {
+        student.name: {
+            "command": f"python benchmarks/own_weights_gpu.py --pack=FILE --out=FOLDER --seconds={_SECONDS.value:g} "
+            f"--students={','.join(_STUDENTS.value)}",
+            "start": begun,
+            "scenes": {"count": scenes, "teacher": "u2net"},
+            "epochs": {f"steps of {_BATCH.value} scenes on a GPU": student.steps},
+            "minutes": {"on a GPU": round(student.used / 60, 1)},
+            "hardware": torch.cuda.get_device_name() if _DEVICE == "cuda" else "a CPU",
+        }
+        for student in students
+    }
+    path.write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
 @torch.no_grad()

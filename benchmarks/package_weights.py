@@ -1,13 +1,15 @@
 """Puts a trained run into the package: weights, the 8-bit file, and what a model card needs to say about them.
 
 usage: python benchmarks/package_weights.py OUT --name=NAME --title=TEXT --calibrate=FOLDER [--size=SIDE]
+           [--before=history.json]
        python benchmarks/package_weights.py --name=NAME --eight_bits=FILE.tflite
 
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
 sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOLDER, to
 sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
 Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
-preset of ours, too. Channels that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
+preset of ours, too, or the folder of a run of `sodkeras train` that went on from NAME.keras of own_weights_gpu.py,
+whose history.json --before is. Channels that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -35,6 +37,7 @@ _NAME = flags.DEFINE_string("name", None, "The preset's name.", required=True)
 _TITLE = flags.DEFINE_string("title", None, "What it is, in a few words.")
 _CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bits with.")
 _SIZE = flags.DEFINE_integer("size", None, "The side of its pictures, if another than in training.", lower_bound=1)
+_BEFORE = flags.DEFINE_string("before", None, "What own_weights_gpu.py wrote of what OUT started from.")
 _EIGHT_BITS = flags.DEFINE_string("eight_bits", None, "A trained 8-bit file to take.")
 #: What own_weights.py trains, in this order, by what a card calls it.
 _RUNS = {
@@ -55,6 +58,9 @@ def main(arguments):
     if arguments[1] in preset_names():
         start = f"{which(arguments[1])}, channels that were gone taken out"
         model, history = load_model(arguments[1]), preset(arguments[1])["training"] | {"start": start}
+    elif _BEFORE.value:
+        out = pathlib.Path(arguments[1])
+        model, history = load_keras(out / "last.keras"), training_behind_a_gpu(out, pathlib.Path(_BEFORE.value))
     else:
         out = pathlib.Path(arguments[1])
         model, history = load_keras(last_run(out) / "last.keras"), training(out)
@@ -134,6 +140,30 @@ def training(out):
         "epochs": epochs,
         "minutes": minutes,
         "hardware": f"{record['machine']['cores']} cores of {cpu_model()}",
+        "versions": record["versions"],
+    }
+
+
+def training_behind_a_gpu(run, before):
+    """What a model card says of a run that went on where a GPU had stopped, and of all before that."""
+    record = json.loads((run / "settings.json").read_text(encoding="utf-8"))
+    network = pathlib.Path(record["changes"]["network"])
+    on_gpu = json.loads(before.read_text(encoding="utf-8"))[network.stem]
+    first = preset(on_gpu["start"].split()[0])["training"]
+    changes = record["changes"] | {"network": network.name}
+    given = " ".join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
+    with (run / "log.csv").open(encoding="utf-8") as file:
+        seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+    stage = "as it is used"
+    return {
+        "command": f"{on_gpu['command']}; sodkeras train --recipe={record['recipe']} --short {given}",
+        "data": record["data"],
+        "start": on_gpu["start"],
+        "teacher": first["teacher"],
+        "scenes": on_gpu["scenes"],
+        "epochs": first["epochs"] | on_gpu["epochs"] | {stage: len(seconds)},
+        "minutes": first["minutes"] | on_gpu["minutes"] | {stage: round(sum(seconds) / 60)},
+        "hardware": f"{record['machine']['cores']} cores of {cpu_model()} and one {on_gpu['hardware']}",
         "versions": record["versions"],
     }
 

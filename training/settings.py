@@ -68,8 +68,8 @@ class Settings:
         dynamic_decay, dynamic_decay_form: λ and form of `sodkeras.callbacks.DynamicWeightDecay`; 0 for none.
         prune: arguments of `sodkeras.pruning.prune`; {} to prune nothing.
         fine_tune: settings that differ when the pruned network is trained on.
-        batch_statistics: False trains the network as it is used: batch norms take the statistics that they have, and what
-            drops out does not.
+        batch_statistics: False trains the network as it is used: batch norms take the statistics that they have, and
+            what drops out does not.
         re_estimate: batches from which batch norm takes its statistics anew after training; 0 to leave them.
         save_every: steps between two checkpoints; there is one at the end of each epoch, too.
         deterministic: whether a step's result must not depend on how threads take turns; None for yes on CPUs and no on
