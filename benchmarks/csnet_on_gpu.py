@@ -24,7 +24,7 @@ _SHARES = 264
 def forward(model, x, training=True):
     """The logits `[B, H, W, 1]` of a Keras `CSNet` for normalised RGB `[B, H, W, 3]`, whose weights learn from it.
 
-    In training batch norms use the batch's statistics and move their own, as Keras's do.
+    In training batch norms use the batch's statistics and move their own, as Keras's do; else they use their own.
     """
     height, width = x.shape[1:3]
     features, stage_features = [x.permute(0, 3, 1, 2).contiguous()], {}
@@ -95,8 +95,8 @@ def _convolve(conv, x):
 def _normalise(x, norm, activation, training):
     gamma, beta, slopes = norm.gamma.value, norm.beta.value, activation.alpha.value.reshape(-1)
     mean, variance = norm.moving_mean.value, norm.moving_variance.value
-    if training and USE_KERNELS:
-        return _NormAndPReLU.apply(x, gamma, beta, slopes, mean, variance, norm)
+    if USE_KERNELS:
+        return _NormAndPReLU.apply(x, gamma, beta, slopes, mean, variance, norm, training)
     if training:
         now = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
         with torch.no_grad():
@@ -219,27 +219,30 @@ def _depthwise(x, taps, turned):
 
 
 class _NormAndPReLU(torch.autograd.Function):
-    """Batch norm by the batch's statistics, then PReLU; without activation the slopes are 1."""
+    """Batch norm by the batch's statistics, or by the moving ones, then PReLU."""
 
     @staticmethod
-    def forward(ctx, x, gamma, beta, slopes, moving_mean, moving_variance, norm):
+    def forward(ctx, x, gamma, beta, slopes, moving_mean, moving_variance, norm, training):
         batch, channels, height, width = x.shape
-        area, size = height * width, 1024
-        blocks = triton.cdiv(area, size)
-        shares = _shares(channels, batch * blocks)
-        parts = x.new_empty(channels, shares, 2)
-        # Sums are of distances from the moving mean, so that a large mean does not swallow a small variance.
-        _moments_kernel[channels, shares](x, moving_mean, parts, channels, area, blocks, batch * blocks, shares, size)
-        sums = parts.sum(1) / (batch * area)
-        variance = sums[:, 1] - sums[:, 0].square()
-        mean = moving_mean + sums[:, 0]
-        moving_mean.lerp_(mean, 1 - norm.momentum)
-        moving_variance.lerp_(variance, 1 - norm.momentum)
-        inverse = (variance + norm.epsilon).rsqrt()
-        scales = torch.stack([mean, inverse, gamma, beta, slopes], 1)
+        mean, variance = moving_mean, moving_variance
+        if training:
+            blocks, shares = _blocks(x)
+            parts = x.new_empty(channels, shares, 2)
+            # Sums are of distances from the moving mean, so that a large mean does not swallow a small variance.
+            _moments_kernel[channels, shares](
+                x, moving_mean, parts, channels, height * width, blocks, batch * blocks, shares, _SIZE
+            )
+            sums = parts.sum(1) / (batch * height * width)
+            mean, variance = moving_mean + sums[:, 0], sums[:, 1] - sums[:, 0].square()
+            moving_mean.lerp_(mean, 1 - norm.momentum)
+            moving_variance.lerp_(variance, 1 - norm.momentum)
+        scales = torch.stack([mean, (variance + norm.epsilon).rsqrt(), gamma, beta, slopes], 1)
         y = torch.empty_like(x)
-        _normalise_kernel[blocks, batch * channels](x, scales, y, channels, area, size)
+        _normalise_kernel[triton.cdiv(height * width, _SIZE), batch * channels](
+            x, scales, y, channels, height * width, _SIZE
+        )
         ctx.save_for_backward(x, scales)
+        ctx.training = training
         return y
 
     @staticmethod
@@ -247,19 +250,29 @@ class _NormAndPReLU(torch.autograd.Function):
         x, scales = ctx.saved_tensors
         of_y = of_y.contiguous()
         batch, channels, height, width = x.shape
-        area, size = height * width, 1024
-        blocks = triton.cdiv(area, size)
-        shares = _shares(channels, batch * blocks)
+        blocks, shares = _blocks(x)
         parts = x.new_empty(channels, shares, 4)
         _normalise_sums_kernel[channels, shares](
-            x, of_y, scales, parts, channels, area, blocks, batch * blocks, shares, size
+            x, of_y, scales, parts, channels, height * width, blocks, batch * blocks, shares, _SIZE
         )
         sums = parts.sum(1)
-        means = sums / (batch * area)
+        # What the statistics depend on comes off the input's gradient; fixed ones depend on nothing.
+        means = sums / (batch * height * width) if ctx.training else torch.zeros_like(sums)
         of_x = torch.empty_like(x)
-        _normalise_backward_kernel[blocks, batch * channels](x, of_y, scales, means, of_x, channels, area, size)
+        _normalise_backward_kernel[blocks, batch * channels](
+            x, of_y, scales, means, of_x, channels, height * width, _SIZE
+        )
         of_beta, of_gamma, of_slopes, _ = sums.unbind(1)
-        return of_x, of_gamma, of_beta, of_slopes, None, None, None
+        return of_x, of_gamma, of_beta, of_slopes, None, None, None, None
+
+
+_SIZE = 1024  # pixels of a plane that a program normalises at a time
+
+
+def _blocks(x):
+    """Of a plane, and the programs that share one channel's sums."""
+    blocks = triton.cdiv(x.shape[2] * x.shape[3], _SIZE)
+    return blocks, _shares(x.shape[1], x.shape[0] * blocks)
 
 
 if triton is not None:

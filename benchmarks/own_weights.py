@@ -16,7 +16,7 @@ computes the same with 1.4 times the channels, and with --revive from one in whi
 switched off start anew.
 An interrupted run goes on with the same command. On a CPU without AVX-512 set TF_ENABLE_ONEDNN_OPTS=1.
 
-What ships, csnet_l_x1, was made in four sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224;
+What csnet_l_x1 began as was made in four sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224;
 with --start=csnet_l_x1, 6,000 scenes labelled by U²-Net† and photos counted once, `wide` (7 epochs, at most 3e-3) and
 `sharp` (1 epoch, at most 1e-3); then with --start=csnet_l_x1 --widen=1.4 --scenes=3931, all labelled by U²-Net in 8
 bits:
@@ -25,8 +25,10 @@ bits:
 
 All but the first had weight decay of 1e-4 (-- --set=weight_decay=1e-4), which switched off what idled; there is none
 now.
-package_weights.py took out the channels that had long been switched off, gave it pictures of 160×160, on which the
-validation photos came out best, and converted it to 8 bits. NOTES.md says what else was tried.
+package_weights.py took out the channels that had long been switched off. csnet_l_x1 and csnet_l_x2 as they ship are
+this, widened and trained on a GPU (own_weights_gpu.py), and then as `sharp` here does it, at 192×192, for 6 and 5
+epochs of every photo once, COCO128's three times more, and 420 scenes made of those that are not MSRA's. NOTES.md says
+what else was tried.
 """
 
 import json
