@@ -65,6 +65,10 @@ def main(arguments):
         out = pathlib.Path(arguments[1])
         model, history = load_keras(last_run(out) / "last.keras"), training(out)
     model, _ = prune(model)
+    # What was widened has the name of what it was; the 8-bit file says its network's.
+    renamed = type(model).from_config(model.get_config() | {"name": _NAME.value})
+    renamed.set_weights(model.get_weights())
+    model = renamed
     if _SIZE.value:
         model.preprocessing = dataclasses.replace(model.preprocessing, size=(_SIZE.value, _SIZE.value))
     cost = complexity(model)
