@@ -1,7 +1,7 @@
 """Trains wider copies of a CSNet on one GPU, in minutes: scenes made on it, and U²-Net that labels them there.
 
 usage: python benchmarks/own_weights_gpu.py --pack=FILE --out=FOLDER [--seconds=480]
-           [--students=NAME:FACTOR:SHARE,...] [--start=csnet_l_x1]
+           [--students=NAME:PRESET:FACTOR:SHARE,...]
 
 FILE is what own_weights_pack.py made. Needs PyTorch beside Keras; TensorFlow is not needed. NOTES.md says what its runs
 gave.
@@ -9,7 +9,7 @@ gave.
 1. U²-Net labels the packed pictures, each as it is and mirrored; masks by hand stay.
 2. Scenes are made (scenes_on_gpu.py); COCO128's crowded photos count --crowded times. U²-Net labels them in bfloat16;
    those cut from pictures with a mask by hand that got no object keep that.
-3. Each student is --start with FACTOR times the channels, computing the same to begin with. It sees parts of photos and
+3. Each student is PRESET with FACTOR times the channels, computing the same to begin with. It sees parts of photos and
    of scenes, in other colours, and learns by BCE + IoU, each weighing as much as its label is sure. Students take
    turns, each for its SHARE of the time. In the first half of it they see smaller pictures; in the other batch norms
    keep their statistics. In both the learning rate follows the clock, up for a while, then down along a cosine to 0.
@@ -44,9 +44,10 @@ _PACK = flags.DEFINE_string("pack", None, "What own_weights_pack.py made.", requ
 _OUT = flags.DEFINE_string("out", None, "The folder for the weights.", required=True)
 _SECONDS = flags.DEFINE_float("seconds", 480, "All in all, but for the last files.", lower_bound=1)
 _STUDENTS = flags.DEFINE_list(
-    "students", ["csnet_l_x1:1.4:0.4", "csnet_l_x2:2:0.6"], "NAME:FACTOR:SHARE of each: its channels, and its time."
+    "students",
+    ["csnet_l_x1:csnet_l_x1:1:0.4", "csnet_l_x2:csnet_l_x2:1:0.6"],
+    "NAME:PRESET:FACTOR:SHARE of each: what it begins as, how many times wider, and its share of the time.",
 )
-_START = flags.DEFINE_string("start", "csnet_l_x1", "The preset that students begin as.")
 _LABEL_SHARE = flags.DEFINE_float("label_share", 0.22, "Of these, until scenes are labelled.")
 _SCENES = flags.DEFINE_integer("scenes", 60_000, "At most.", lower_bound=64)
 _CROWDED = flags.DEFINE_integer("crowded", 4, "How many times COCO128's photos count.", lower_bound=1)
@@ -66,12 +67,13 @@ class Student:
 
     Args:
         name: of its file.
+        start: what it begins as, for its model card.
         model: a `CSNet`.
         share: of the students' time.
     """
 
-    def __init__(self, name, model, share):
-        self.name, self.model, self.share = name, model, share
+    def __init__(self, name, start, model, share):
+        self.name, self.start, self.model, self.share = name, start, model, share
         self.used, self.steps, self.log = 0.0, 0, []
         self._graphs, self._half = [], 0
         self._all = [variable.value for variable in model.weights]
@@ -164,10 +166,14 @@ def synchronise():
 # The run
 
 
-def compile_kernels(start, factors):
+def compile_kernels(students):
     """For a process beside the run, which finds them in Triton's cache then."""
-    for factor in factors:
-        warm_up(widen(load_model(start), factor)[0])
+    for _, start, factor, _ in students:
+        warm_up(widen(load_model(start), float(factor))[0])
+
+
+def began_as(start, factor):
+    return f"{start} ({preset(start)['sha256'][:8]}){', wider' if factor > 1 else ''}"
 
 
 def main(_):
@@ -184,14 +190,13 @@ def main(_):
 
     say(torch.cuda.get_device_name() if DEVICE == "cuda" else "no GPU")
     wanted = [student.split(":") for student in _STUDENTS.value]
-    factors = [float(factor) for _, factor, _ in wanted]
-    compiling = multiprocessing.get_context("spawn").Process(target=compile_kernels, args=(_START.value, factors))
+    compiling = multiprocessing.get_context("spawn").Process(target=compile_kernels, args=(wanted,))
     compiling.start()
     pictures, masks, by_hand, crowded, teacher = read_pack(_PACK.value)
     say(f"{len(pictures)} pictures are unpacked")
     students = [
-        Student(name, widen(load_model(_START.value), factor)[0], float(share))
-        for (name, _, share), factor in zip(wanted, factors, strict=True)
+        Student(name, began_as(start, float(factor)), widen(load_model(start), float(factor))[0], float(share))
+        for name, start, factor, share in wanted
     ]
     for student in students:
         say(f"{student.name} has {student.model.count_params()} parameters")
@@ -257,12 +262,11 @@ def write_log(path, students):
 
 
 def write_history(path, students, scenes):
-    begun = f"{_START.value} ({preset(_START.value)['sha256'][:8]}), wider"
     facts = {
         student.name: {
             "command": f"python benchmarks/own_weights_gpu.py --pack=FILE --out=FOLDER --seconds={_SECONDS.value:g} "
             f"--students={','.join(_STUDENTS.value)}",
-            "start": begun,
+            "start": student.start,
             "scenes": {"count": scenes, "teacher": "u2net"},
             "epochs": {f"steps of {_BATCH.value} on a GPU": student.steps},
             "minutes": {"on a GPU": round(student.used / 60, 1)},
