@@ -224,9 +224,9 @@ class _NormAndPReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, gamma, beta, slopes, moving_mean, moving_variance, norm, training):
         batch, channels, height, width = x.shape
+        blocks, shares = _blocks(x)
         mean, variance = moving_mean, moving_variance
         if training:
-            blocks, shares = _blocks(x)
             parts = x.new_empty(channels, shares, 2)
             # Sums are of distances from the moving mean, so that a large mean does not swallow a small variance.
             _moments_kernel[channels, shares](
@@ -238,9 +238,7 @@ class _NormAndPReLU(torch.autograd.Function):
             moving_variance.lerp_(variance, 1 - norm.momentum)
         scales = torch.stack([mean, (variance + norm.epsilon).rsqrt(), gamma, beta, slopes], 1)
         y = torch.empty_like(x)
-        _normalise_kernel[triton.cdiv(height * width, _SIZE), batch * channels](
-            x, scales, y, channels, height * width, _SIZE
-        )
+        _normalise_kernel[blocks, batch * channels](x, scales, y, channels, height * width, _SIZE)
         ctx.save_for_backward(x, scales)
         ctx.training = training
         return y

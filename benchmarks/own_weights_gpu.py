@@ -1,4 +1,4 @@
-"""Trains wider copies of a CSNet on one GPU, in minutes: scenes made on it, and U²-Net that labels them there.
+"""Trains CSNets on one GPU, in minutes: scenes made on it, and U²-Net that labels them there.
 
 usage: python benchmarks/own_weights_gpu.py --pack=FILE --out=FOLDER [--seconds=480]
            [--students=NAME:PRESET:FACTOR:SHARE,...]
@@ -53,8 +53,8 @@ _SCENES = flags.DEFINE_integer("scenes", 60_000, "At most.", lower_bound=64)
 _CROWDED = flags.DEFINE_integer("crowded", 4, "How many times COCO128's photos count.", lower_bound=1)
 _BATCH = flags.DEFINE_integer("batch", 32, "Pictures a step.")
 
-#: Sides of the students' pictures in the two halves of their time.
-SIZES = (160, 224)
+# Sides of the students' pictures in the two halves of their time.
+_SIZES = (160, 224)
 # The highest learning rates there, and the batches that the statistics of the second half are of.
 _RATES, _STATISTICS = (4e-3, 1e-3), 16
 
@@ -94,7 +94,7 @@ class Student:
     def _step(self, pool, half):
         self._optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
-            x, y, sure = training_batch(pool, _BATCH.value, SIZES[half])
+            x, y, sure = training_batch(pool, _BATCH.value, _SIZES[half])
         value = loss(forward(self.model, x, training=half == 0), y, sure)
         value.backward()
         self._optimizer.step()
@@ -140,7 +140,7 @@ class Student:
         begin = time.monotonic()
         half = min(int(2 * progress), 1)
         if half > self._half:
-            batches = (training_batch(pool, 4 * _BATCH.value, SIZES[1])[0] for _ in range(_STATISTICS))
+            batches = (training_batch(pool, 4 * _BATCH.value, _SIZES[1])[0] for _ in range(_STATISTICS))
             with torch.no_grad():
                 re_estimate_statistics(self.model, batches)
             self._restart()
@@ -154,7 +154,7 @@ class Student:
         self._loss_sum.zero_()
         if not np.isfinite(value):
             raise FloatingPointError(f"{self.name} is lost at step {self.steps}")
-        self.log.append((self.steps, SIZES[half], value))
+        self.log.append((self.steps, _SIZES[half], value))
         self.used += time.monotonic() - begin
 
 
@@ -206,6 +206,7 @@ def main(_):
     pool = make_pool(sources, teacher, _SCENES.value, begin + _LABEL_SHARE.value * _SECONDS.value)
     say(f"{pool['scenes']} scenes are labelled, the mean weight of all is {pool['sure'].mean().item():.3f}")
     write_sheet(out / "scenes.jpg", pool["pictures"][-32:].cpu().numpy())
+    labelled_by = teacher.name
     del teacher, sources
 
     compiling.join()
@@ -214,12 +215,12 @@ def main(_):
     say("kernels are compiled")
     memory = torch.cuda.graph_pool_handle() if DEVICE == "cuda" else None
     for student in students:
-        for half, size in enumerate(SIZES):
+        for half, size in enumerate(_SIZES):
             say(f"{student.name} is ready at {size}×{size}: {student.prepare(pool, half, memory):.0f} pictures/s")
     write_profile(out / "profile.txt", students[0])
     run(students, pool, out, begin + _SECONDS.value, say)
     write_log(out / "log.csv", students)
-    write_history(out / "history.json", students, pool["scenes"])
+    write_history(out / "history.json", students, {"count": pool["scenes"], "teacher": labelled_by})
     say("done")
 
 
@@ -267,7 +268,7 @@ def write_history(path, students, scenes):
             "command": f"python benchmarks/own_weights_gpu.py --pack=FILE --out=FOLDER --seconds={_SECONDS.value:g} "
             f"--students={','.join(_STUDENTS.value)}",
             "start": student.start,
-            "scenes": {"count": scenes, "teacher": "u2net"},
+            "scenes": scenes,
             "epochs": {f"steps of {_BATCH.value} on a GPU": student.steps},
             "minutes": {"on a GPU": round(student.used / 60, 1)},
             "hardware": torch.cuda.get_device_name() if DEVICE == "cuda" else "a CPU",

@@ -42,13 +42,14 @@ def main(_):
             mask = cv2.imread(str(pair.mask), cv2.IMREAD_GRAYSCALE)
             masks.append(encode(".png", cv2.resize(mask, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), []))
     teacher = load_model(_TEACHER.value)
+    config = teacher.get_config() | {"name": _TEACHER.value}  # what will be said of the training
     packed = {
         "pictures": np.concatenate(pictures),
         "picture_bytes": [len(content) for content in pictures],
         "masks": np.concatenate(masks),
         "mask_bytes": [len(content) for content in masks],
         "crowded": [pair.set == CROWDED for pair in pairs],
-        "teacher": json.dumps({"class": type(teacher).__name__, "config": teacher.get_config()}),
+        "teacher": json.dumps({"class": type(teacher).__name__, "config": config}),
     }
     for index, weight in enumerate(teacher.get_weights()):
         if weight.ndim == 4:

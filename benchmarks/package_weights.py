@@ -131,8 +131,7 @@ def training(out):
         epochs, minutes = before["epochs"], before["minutes"]
     for stage, folder in _RUNS.items():
         if (out / folder).exists():
-            with (out / folder / "log.csv").open(encoding="utf-8") as file:
-                seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
+            seconds = epoch_seconds(out / folder)
             epochs |= {f"{changed}{stage}": len(seconds)}
             minutes |= {f"{changed}{stage}": round(sum(seconds) / 60)}
     return {
@@ -156,9 +155,7 @@ def training_behind_a_gpu(run, before):
     first = preset(on_gpu["start"].split()[0])["training"]
     changes = record["changes"] | {"network": network.name}
     given = " ".join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
-    with (run / "log.csv").open(encoding="utf-8") as file:
-        seconds = [float(row["seconds"]) for row in csv.DictReader(file)]
-    stage = "as it is used"
+    seconds, stage = epoch_seconds(run), "as it is used"
     return {
         "command": f"{on_gpu['command']}; sodkeras train --recipe={record['recipe']} --short {given}",
         "data": record["data"],
@@ -170,6 +167,11 @@ def training_behind_a_gpu(run, before):
         "hardware": f"{record['machine']['cores']} cores of {cpu_model()} and one {on_gpu['hardware']}",
         "versions": record["versions"],
     }
+
+
+def epoch_seconds(run):
+    with (run / "log.csv").open(encoding="utf-8") as file:
+        return [float(row["seconds"]) for row in csv.DictReader(file)]
 
 
 def last_run(out):
