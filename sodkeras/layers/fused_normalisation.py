@@ -11,7 +11,7 @@ import tensorflow as tf
 
 
 def can_fuse(x, norm):
-    """Whether `fused` stands for `activation(norm(x, training=True))`.
+    """Whether `fused` stands for `activation(norm(x, training=...))` while a network is trained.
 
     It does for float32 maps of a fixed size, on a CPU, behind a batch norm that is trained and that nobody listens to.
     """
@@ -28,17 +28,21 @@ def can_fuse(x, norm):
     )
 
 
-def fused(x, norm, activation):
-    """`activation(norm(x, training=True))`, moving statistics included; see `can_fuse`.
+def fused(x, norm, activation, training=True):
+    """`activation(norm(x, training=training))`, moving statistics included; see `can_fuse`.
 
     An activation of another kind, or one that somebody listens to, follows as a layer.
     """
     slope = _negative_slope(activation)
     gamma, beta = tf.convert_to_tensor(norm.gamma.value), tf.convert_to_tensor(norm.beta.value)
     slopes = tf.broadcast_to(1.0 if slope is None else slope, gamma.shape)
-    y, mean, variance = _normalise(x, gamma, beta, slopes, norm.epsilon)
-    for moving, now in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
-        moving.assign(moving * norm.momentum + now * (1 - norm.momentum))
+    moving = norm.moving_mean, norm.moving_variance
+    if training:
+        y, *now = _normalise(x, gamma, beta, slopes, norm.epsilon)
+        for old, new in zip(moving, now, strict=True):
+            old.assign(old * norm.momentum + new * (1 - norm.momentum))
+    else:
+        y, *_ = _normalise(x, gamma, beta, slopes, norm.epsilon, *map(tf.convert_to_tensor, moving))
     return y if slope is not None or activation is None else activation(y)
 
 
@@ -55,15 +59,17 @@ def _negative_slope(activation):
     return None
 
 
-def _normalise(x, gamma, beta, slope, epsilon):
+def _normalise(x, gamma, beta, slope, epsilon, *fixed):
+    """By the mean and variance that are `fixed`, or by the batch's, which it returns, too."""
     epsilon = tf.constant(epsilon, tf.float32)
+    backward = _backward_fixed if fixed else _backward
 
     @tf.custom_gradient
     def operation(x, gamma, beta, slope):
-        y, mean, variance = _compiled(_forward, x, gamma, beta, slope, epsilon)
+        y, mean, variance = _compiled(_forward, x, gamma, beta, slope, epsilon, *fixed)
 
         def gradient(of_y, *_):  # nothing is trained by the moving statistics
-            return _compiled(_backward, of_y, x, gamma, beta, slope, mean, variance, epsilon)
+            return _compiled(backward, of_y, x, gamma, beta, slope, mean, variance, epsilon)
 
         return (y, mean, variance), gradient
 
@@ -76,17 +82,27 @@ def _compiled(function, *tensors):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _forward(x, gamma, beta, slope, epsilon):
+def _forward(x, gamma, beta, slope, epsilon, *fixed):
     rows, row, mean_of = _as_rows(x)
-    mean = mean_of(rows)
+    mean, variance = fixed or (mean_of(rows), None)
     centred = rows - row(mean)
-    variance = mean_of(centred * centred)
+    if not fixed:
+        variance = mean_of(centred * centred)
     y = centred * row(gamma * tf.math.rsqrt(variance + epsilon)) + row(beta)
     return tf.reshape(tf.where(y > 0, y, row(slope) * y), tf.shape(x)), mean, variance
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _backward(of_y, x, gamma, beta, slope, mean, variance, epsilon):
+def _backward(*tensors):
+    return _gradients(*tensors, moves=True)
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _backward_fixed(*tensors):
+    return _gradients(*tensors, moves=False)
+
+
+def _gradients(of_y, x, gamma, beta, slope, mean, variance, epsilon, moves):
     rows, row, mean_of = _as_rows(x)
     of_y, _, _ = _as_rows(of_y)
     scale = tf.math.rsqrt(variance + epsilon)
@@ -95,7 +111,9 @@ def _backward(of_y, x, gamma, beta, slope, mean, variance, epsilon):
     of_before = tf.where(before > 0, of_y, row(slope) * of_y)
     along_beta, along_gamma = mean_of(of_before), mean_of(of_before * normal)
     along_slope = mean_of(of_y * tf.minimum(before, 0))
-    of_x = (of_before - row(along_beta) - normal * row(along_gamma)) * row(gamma * scale)
+    # A change of x moves the batch's statistics, not fixed ones.
+    of_normal = of_before - row(along_beta) - normal * row(along_gamma) if moves else of_before
+    of_x = of_normal * row(gamma * scale)
     count = tf.cast(tf.size(x) / x.shape[-1], tf.float32)
     return tf.reshape(of_x, tf.shape(x)), count * along_gamma, count * along_beta, count * along_slope
 

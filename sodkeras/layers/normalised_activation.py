@@ -1,6 +1,12 @@
 """Batch norm and activation, as every CSNet unit ends."""
 
+import contextlib
+import contextvars
+
 import keras
+
+# Whether a network is trained whose batch norms keep their statistics.
+_keeps_statistics = contextvars.ContextVar("keeps_statistics", default=False)
 
 #: The activations by name: PReLU with one slope a channel, starting at 0.25 (the papers), ReLU, leaky ReLU (0.01).
 ACTIVATIONS = ("prelu", "relu", "leaky_relu")
@@ -16,16 +22,26 @@ def group_norm(groups, name, dtype):
     return keras.layers.GroupNormalization(groups, epsilon=1e-5, dtype=dtype, name=name)
 
 
+@contextlib.contextmanager
+def kept_statistics():
+    """Within it a network that is called with `training=False` is trained all the same, as it is used."""
+    token = _keeps_statistics.set(True)
+    try:
+        yield
+    finally:
+        _keeps_statistics.reset(token)
+
+
 def normalise(x, norm, activation, training=None):
     """What a unit ends in: batch norm, then its activation if it has one.
 
     In training on CPUs with TensorFlow the two are one operation, with the same result but for float32's rounding.
     """
-    if training and keras.backend.backend() == "tensorflow":
+    if (training or _keeps_statistics.get()) and keras.backend.backend() == "tensorflow":
         from sodkeras.layers.fused_normalisation import can_fuse, fused
 
         if can_fuse(x, norm):
-            return fused(x, norm, activation)
+            return fused(x, norm, activation, bool(training))
     x = norm(x, training=training)
     return x if activation is None else activation(x)
 

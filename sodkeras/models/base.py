@@ -3,6 +3,7 @@
 import keras
 from keras import tree
 
+from sodkeras.layers.normalised_activation import kept_statistics
 from sodkeras.losses import pixel_weights
 from sodkeras.preprocessing import Preprocessing
 
@@ -38,7 +39,10 @@ class SaliencyModel(keras.Model):
         self.preprocessing = _as_preprocessing(preprocessing)
 
     def call(self, inputs, training=None, mask=None):
-        return super().call(inputs, training=training and self.batch_statistics, mask=mask)
+        if training and not self.batch_statistics:
+            with kept_statistics():
+                return super().call(inputs, training=False, mask=mask)
+        return super().call(inputs, training=training, mask=mask)
 
     def get_config(self):
         return {

@@ -21,15 +21,18 @@ def layers(kind, channels=5):
     return norm, activation
 
 
+@pytest.mark.parametrize("training", [True, False], ids=["batch", "fixed"])
 @pytest.mark.parametrize("kind", ["prelu", "relu", "leaky_relu"])
 @pytest.mark.parametrize("shape", [(4, 16, 24, 5), (1, 1, 1, 5), (2, 3, 1, 5)], ids=str)
-def test_the_same_as_the_layers_forward_and_backward(kind, shape):
+def test_the_same_as_the_layers_forward_and_backward(kind, shape, training):
     # In float64 Keras's layers are exact enough to compare with, also where a channel hardly varies.
     rng = np.random.default_rng(1)
     values, direction = rng.normal(3, 2, shape), rng.normal(size=shape)
 
     def run(normalised, dtype):
         norm, activation = layers(kind)
+        norm.moving_mean.assign([3, -1, 0, 2, 5])
+        norm.moving_variance.assign([4, 1, 0.01, 9, 2])
         x = tf.constant(values, dtype)
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -40,10 +43,10 @@ def test_the_same_as_the_layers_forward_and_backward(kind, shape):
 
     keras.config.set_dtype_policy("float64")
     try:
-        expected = run(lambda x, norm, activation: activation(norm(x, training=True)), "float64")
+        expected = run(lambda x, norm, activation: activation(norm(x, training=training)), "float64")
     finally:
         keras.config.set_dtype_policy("float32")
-    found = run(fused_normalisation.fused, "float32")
+    found = run(lambda *inputs: fused_normalisation.fused(*inputs, training), "float32")
     for ours, theirs in zip(found, expected, strict=True):
         scale = max(float(np.abs(theirs).max()), 1)
         np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=0, atol=2e-5 * scale)
@@ -132,3 +135,19 @@ def test_moving_statistics_stay_in_inference():
     normalise(tf.ones((1, 4, 4, 5)), norm, activation, training=False)
     for weight, value in zip(norm.non_trainable_weights, before, strict=True):
         np.testing.assert_array_equal(weight, value)
+
+
+def test_a_network_that_keeps_its_statistics_is_trained_by_it_too(monkeypatch):
+    """Only while it is trained: what is converted or predicts is made of Keras's layers."""
+    model, used = load_model("csnet_l_x1"), []
+    model.batch_statistics = False
+    fused = fused_normalisation.fused
+    monkeypatch.setattr(fused_normalisation, "fused", lambda *inputs: used.append(inputs[3]) or fused(*inputs))
+    pictures = tf.random.normal((2, 64, 64, 3))
+    expected = model(pictures, training=False)["saliency_logits"]
+    assert not used
+    found = model(pictures, training=True)["saliency_logits"]
+    assert used == [False] * sum("gamma" in weight.path for weight in model.trainable_weights)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_array_equal(model(pictures, training=False)["saliency_logits"], expected)
+    assert len(used) == sum("gamma" in weight.path for weight in model.trainable_weights)
