@@ -8,8 +8,9 @@ OUT is what benchmarks/own_weights.py was given as --out. The network of its las
 sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOLDER, to
 sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
 Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
-preset of ours, too, or the folder of a run of `sodkeras train` that went on from NAME.keras of own_weights_gpu.py,
-whose history.json --before is. Channels that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
+preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, or from NAME.keras of
+own_weights_gpu.py, whose history.json --before is. Channels that weight decay has switched off (|γ| < 1e-20) are taken
+out in any case.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -58,9 +59,9 @@ def main(arguments):
     if arguments[1] in preset_names():
         start = f"{which(arguments[1])}, channels that were gone taken out"
         model, history = load_model(arguments[1]), preset(arguments[1])["training"] | {"start": start}
-    elif _BEFORE.value:
+    elif (pathlib.Path(arguments[1]) / "settings.json").exists():
         out = pathlib.Path(arguments[1])
-        model, history = load_keras(out / "last.keras"), training_behind_a_gpu(out, pathlib.Path(_BEFORE.value))
+        model, history = load_keras(out / "last.keras"), training_on(out)
     else:
         out = pathlib.Path(arguments[1])
         model, history = load_keras(last_run(out) / "last.keras"), training(out)
@@ -147,24 +148,30 @@ def training(out):
     }
 
 
-def training_behind_a_gpu(run, before):
-    """What a model card says of a run that went on where a GPU had stopped, and of all before that."""
+def training_on(run):
+    """What a model card says of a run that went on from a preset or from where a GPU had stopped, and of all before."""
     record = json.loads((run / "settings.json").read_text(encoding="utf-8"))
     network = pathlib.Path(record["changes"]["network"])
-    on_gpu = json.loads(before.read_text(encoding="utf-8"))[network.stem]
-    first = preset(on_gpu["start"].split()[0])["training"]
+    if _BEFORE.value:
+        on_gpu = json.loads(pathlib.Path(_BEFORE.value).read_text(encoding="utf-8"))[network.stem]
+        first = preset(on_gpu["start"].split()[0])["training"]
+        before = first | {name: first[name] | on_gpu[name] for name in ("epochs", "minutes")}
+        before |= {name: on_gpu[name] for name in ("start", "scenes", "command")}
+        before["hardware"] = f"one {on_gpu['hardware']}"
+    else:
+        before = preset(network.name)["training"]
     changes = record["changes"] | {"network": network.name}
     given = " ".join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
     seconds, stage = epoch_seconds(run), "as it is used"
     return {
-        "command": f"{on_gpu['command']}; sodkeras train --recipe={record['recipe']} --short {given}",
+        "command": f"{before['command']}; sodkeras train --recipe={record['recipe']} --short {given}",
         "data": record["data"],
-        "start": on_gpu["start"],
-        "teacher": first["teacher"],
-        "scenes": on_gpu["scenes"],
-        "epochs": first["epochs"] | on_gpu["epochs"] | {stage: len(seconds)},
-        "minutes": first["minutes"] | on_gpu["minutes"] | {stage: round(sum(seconds) / 60)},
-        "hardware": f"{record['machine']['cores']} cores of {cpu_model()} and one {on_gpu['hardware']}",
+        "start": before["start"],
+        "teacher": before["teacher"],
+        "scenes": before["scenes"],
+        "epochs": before["epochs"] | {stage: before["epochs"].get(stage, 0) + len(seconds)},
+        "minutes": before["minutes"] | {stage: before["minutes"].get(stage, 0) + round(sum(seconds) / 60)},
+        "hardware": f"{record['machine']['cores']} cores of {cpu_model()}, before on {before['hardware']}",
         "versions": record["versions"],
     }
 

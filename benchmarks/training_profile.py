@@ -2,8 +2,8 @@
 
 usage: python benchmarks/training_profile.py [--size=224] [--batch=24]
 
-With batch norm and activation as layers of Keras and as one operation (sodkeras/layers/fused_normalisation.py), which
-take turns. The shares are of the time that TensorFlow's profiler saw operators run in one step, after two others, all
+With batch norm and activation as layers of Keras and as one operation (sodkeras/layers/fused_normalisation.py), with
+the batch's statistics and with fixed ones (the trainer's batch_statistics=false); the four take turns. The shares are of the time that TensorFlow's profiler saw operators run in one step, after two others, all
 threads together, without what XLA runs, which it does not see; pictures a second are of the quickest of nine steps
 without the profiler. Writes training_profile.csv beside this file; NOTES.md says what was tried with it.
 """
@@ -41,7 +41,11 @@ def main(_):
     rng = np.random.default_rng(0)
     pictures = rng.normal(size=(_BATCH.value, _SIZE.value, _SIZE.value, 3)).astype("float32")
     masks = rng.integers(0, 2, (_BATCH.value, _SIZE.value, _SIZE.value, 1)).astype("float32")
-    steps = {"layers": training_step(pictures, masks, fuse=False), "one operation": training_step(pictures, masks)}
+    steps = {
+        (statistics, form): training_step(pictures, masks, form == "one operation", statistics == "batch")
+        for statistics in ("batch", "fixed")
+        for form in ("layers", "one operation")
+    }
     seconds = {name: [] for name in steps}
     for _ in range(9):
         for name, step in steps.items():
@@ -57,7 +61,8 @@ def main(_):
                 "network": "CSNet x1",
                 "size": f"{_SIZE.value}x{_SIZE.value}",
                 "batch": _BATCH.value,
-                "normalisation": name,
+                "statistics": name[0],
+                "normalisation": name[1],
                 "pictures_per_second": f"{_BATCH.value / min(seconds[name]):.1f}",
                 "operators": kind,
                 "milliseconds": round(spent),
@@ -66,7 +71,7 @@ def main(_):
                 "tensorflow": tf.__version__,
             }
             print(
-                f"{name:<15} {row['pictures_per_second']:>6} pictures/s  {kind:<28} "
+                f"{name[0]:<6} {name[1]:<15} {row['pictures_per_second']:>6} pictures/s  {kind:<28} "
                 f"{row['milliseconds']:>7} ms {row['share']:>6.1%}"
             )
             rows.append(row)
@@ -76,9 +81,10 @@ def main(_):
         writer.writerows(rows)
 
 
-def training_step(pictures, masks, fuse=True):
+def training_step(pictures, masks, fuse, batch_statistics):
     """A function that trains on the batch once; it has been called twice."""
     model = CSNet(width=1)
+    model.batch_statistics = batch_statistics
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=False)
     can_fuse = fused_normalisation.can_fuse
