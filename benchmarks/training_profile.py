@@ -4,8 +4,8 @@ usage: python benchmarks/training_profile.py [--size=224] [--batch=24]
 
 With batch norm and activation as layers of Keras and as one operation (sodkeras/layers/fused_normalisation.py), with
 the batch's statistics and with fixed ones (the trainer's batch_statistics=false); the four take turns. The shares are
-of the time that TensorFlow's profiler saw operators run in one step, after two others, all threads together, without what
-XLA runs, which it does not see; pictures a second are of the quickest of nine steps without the profiler. Writes
+of the time that TensorFlow's profiler saw operators run in one step, after two others, all threads together, without
+what XLA runs, which it does not see; pictures a second are of the quickest of nine steps without the profiler. Writes
 training_profile.csv beside this file; NOTES.md says what was tried with it.
 """
 
