@@ -1,7 +1,7 @@
 """Puts a trained run into the package: weights, the 8-bit file, and what a model card needs to say about them.
 
 usage: python benchmarks/package_weights.py OUT --name=NAME --title=TEXT --calibrate=FOLDER [--size=SIDE]
-           [--before=history.json]
+           [--before=history.json] [--scenes=COUNT --scene_teacher=NAME]
        python benchmarks/package_weights.py --name=NAME --eight_bits=FILE.tflite
 
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
@@ -9,8 +9,8 @@ sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOL
 sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
 Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
 preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, or from NAME.keras of
-own_weights_gpu.py, whose history.json --before is. Channels that weight decay has switched off (|γ| < 1e-20) are taken
-out in any case.
+own_weights_gpu.py, whose history.json --before is; --scenes and --scene_teacher tell of scenes that only this run had.
+Channels that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -39,6 +39,8 @@ _TITLE = flags.DEFINE_string("title", None, "What it is, in a few words.")
 _CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bits with.")
 _SIZE = flags.DEFINE_integer("size", None, "The side of its pictures, if another than in training.", lower_bound=1)
 _BEFORE = flags.DEFINE_string("before", None, "What own_weights_gpu.py wrote of what OUT started from.")
+_SCENES = flags.DEFINE_integer("scenes", None, "Scenes that OUT's run had and none before.", lower_bound=1)
+_SCENE_TEACHER = flags.DEFINE_string("scene_teacher", None, "What labelled these, by name.")
 _EIGHT_BITS = flags.DEFINE_string("eight_bits", None, "A trained 8-bit file to take.")
 #: What own_weights.py trains, in this order, by what a card calls it.
 _RUNS = {
@@ -77,7 +79,7 @@ def main(arguments):
         "name": _NAME.value,
         "title": _TITLE.value,
         "model": type(model).__name__,
-        "arguments": {"width": model.width, "plan": model.channels},
+        "arguments": {"width": model.width, "plan": model.channels, "activation": model.activation},
         "preprocessing": model.preprocessing.to_dict(),
         "licence": "Apache-2.0",
         "origin": _ORIGIN,
@@ -140,7 +142,7 @@ def training(out):
         "data": record["data"],
         "start": ", ".join([which(how["start"]), *changed.split(", ")[:-1]]) if how["start"] else "random weights",
         "teacher": pathlib.Path(how["teacher"]).stem,
-        "scenes": {"count": how["scenes"], "teacher": pathlib.Path(how["teacher"]).stem},
+        "scenes": [{"count": how["scenes"], "teacher": pathlib.Path(how["scene_teacher"] or how["teacher"]).stem}],
         "epochs": epochs,
         "minutes": minutes,
         "hardware": f"{record['machine']['cores']} cores of {cpu_model()}",
@@ -156,19 +158,22 @@ def training_on(run):
         on_gpu = json.loads(pathlib.Path(_BEFORE.value).read_text(encoding="utf-8"))[network.stem]
         first = preset(on_gpu["start"].split()[0])["training"]
         before = first | {name: first[name] | on_gpu[name] for name in ("epochs", "minutes")}
-        before |= {name: on_gpu[name] for name in ("start", "scenes", "command")}
+        before |= {name: on_gpu[name] for name in ("start", "command")} | {"scenes": [on_gpu["scenes"]]}
         before["hardware"] = f"one {on_gpu['hardware']}"
     else:
         before = preset(network.name)["training"]
     changes = record["changes"] | {"network": network.name}
     given = " ".join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
-    seconds, stage = epoch_seconds(run), "as it is used"
+    seconds, settings = epoch_seconds(run), record["settings"]
+    stage = f"of {settings['steps_per_epoch']} steps, " if settings["steps_per_epoch"] else ""
+    stage += "as it is used, from PReLU to ReLU" if settings["slope_decay"] else "as it is used"
+    new = [{"count": _SCENES.value, "teacher": _SCENE_TEACHER.value}] if _SCENES.value else []
     return {
         "command": f"{before['command']}; sodkeras train --recipe={record['recipe']} --short {given}",
         "data": record["data"],
         "start": before["start"],
         "teacher": before["teacher"],
-        "scenes": before["scenes"],
+        "scenes": [*before["scenes"], *new],
         "epochs": before["epochs"] | {stage: before["epochs"].get(stage, 0) + len(seconds)},
         "minutes": before["minutes"] | {stage: before["minutes"].get(stage, 0) + round(sum(seconds) / 60)},
         "hardware": f"{record['machine']['cores']} cores of {cpu_model()}, before on {before['hardware']}",
