@@ -8,9 +8,10 @@ OUT is what benchmarks/own_weights.py was given as --out. The network of its las
 sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOLDER, to
 sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
 Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
-preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, or from NAME.keras of
-own_weights_gpu.py, whose history.json --before is; --scenes and --scene_teacher tell of scenes that only this run had.
-Channels that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
+preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, from last.keras of
+another such run, or from NAME.keras of own_weights_gpu.py, whose history.json --before is; --scenes and --scene_teacher
+tell of scenes that only these runs had. Channels that weight decay has switched off (|γ| < 1e-20) are taken out in any
+case.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -151,10 +152,13 @@ def training(out):
 
 
 def training_on(run):
-    """What a model card says of a run that went on from a preset or from where a GPU had stopped, and of all before."""
+    """What a model card says of a run and of all before it: another such run, a preset, or training on a GPU."""
     record = json.loads((run / "settings.json").read_text(encoding="utf-8"))
     network = pathlib.Path(record["changes"]["network"])
-    if _BEFORE.value:
+    went_on = (network.parent / "settings.json").exists()
+    if went_on:
+        before = training_on(network.parent)
+    elif _BEFORE.value:
         on_gpu = json.loads(pathlib.Path(_BEFORE.value).read_text(encoding="utf-8"))[network.stem]
         first = preset(on_gpu["start"].split()[0])["training"]
         before = first | {name: first[name] | on_gpu[name] for name in ("epochs", "minutes")}
@@ -162,21 +166,26 @@ def training_on(run):
         before["hardware"] = f"one {on_gpu['hardware']}"
     else:
         before = preset(network.name)["training"]
+    if _SCENES.value and not went_on:
+        new = {"count": _SCENES.value, "teacher": _SCENE_TEACHER.value}
+        before = before | {"scenes": [*before["scenes"], new]}
     changes = record["changes"] | {"network": network.name}
     given = " ".join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
     seconds, settings = epoch_seconds(run), record["settings"]
     stage = f"of {settings['steps_per_epoch']} steps, " if settings["steps_per_epoch"] else ""
     stage += "as it is used, from PReLU to ReLU" if settings["slope_decay"] else "as it is used"
-    new = [{"count": _SCENES.value, "teacher": _SCENE_TEACHER.value}] if _SCENES.value else []
+    here, hardware = f"{record['machine']['cores']} cores of {cpu_model()}", before["hardware"]
     return {
         "command": f"{before['command']}; sodkeras train --recipe={record['recipe']} --short {given}",
         "data": record["data"],
         "start": before["start"],
         "teacher": before["teacher"],
-        "scenes": [*before["scenes"], *new],
+        "scenes": before["scenes"],
         "epochs": before["epochs"] | {stage: before["epochs"].get(stage, 0) + len(seconds)},
         "minutes": before["minutes"] | {stage: before["minutes"].get(stage, 0) + round(sum(seconds) / 60)},
-        "hardware": f"{record['machine']['cores']} cores of {cpu_model()}, before on {before['hardware']}",
+        "hardware": before["hardware"]
+        if before["hardware"].startswith(here)
+        else f"{here}, before on {before['hardware']}",
         "versions": record["versions"],
     }
 

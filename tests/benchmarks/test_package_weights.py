@@ -64,3 +64,18 @@ def test_it_says_which_scenes_were_new_and_that_slopes_fell(run):
     now = told(run, "--scenes=50", "--scene_teacher=u2netp")
     assert now["scenes"][-1] == {"count": 50, "teacher": "u2netp"}
     assert "of 400 steps, as it is used, from PReLU to ReLU" in now["epochs"]
+
+
+def test_a_run_that_went_on_from_a_run_tells_of_both(run):
+    second = run / "second"
+    second.mkdir()
+    record = json.loads((run / "settings.json").read_text())
+    record["changes"]["network"] = str(run / "last.keras")
+    (second / "settings.json").write_text(json.dumps(record))
+    (second / "log.csv").write_text("epoch,step,seconds\n1,400,60\n")
+    first, both = told(run), told(second, "--scenes=50", "--scene_teacher=u2netp")
+    assert both["command"].startswith(first["command"]) and both["command"].count('network="last.keras"') == 1
+    stage = "of 400 steps, as it is used"
+    assert both["epochs"][stage] == first["epochs"][stage] + 1
+    assert both["scenes"] == [*first["scenes"], {"count": 50, "teacher": "u2netp"}]
+    assert both["hardware"] == first["hardware"]
