@@ -183,9 +183,7 @@ def training_on(run):
         "scenes": before["scenes"],
         "epochs": before["epochs"] | {stage: before["epochs"].get(stage, 0) + len(seconds)},
         "minutes": before["minutes"] | {stage: before["minutes"].get(stage, 0) + round(sum(seconds) / 60)},
-        "hardware": before["hardware"]
-        if before["hardware"].startswith(here)
-        else f"{here}, before on {before['hardware']}",
+        "hardware": hardware if hardware.startswith(here) else f"{here}, before on {hardware}",
         "versions": record["versions"],
     }
 
