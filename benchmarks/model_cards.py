@@ -44,22 +44,22 @@ def card(preset, scores):
     """The text of a preset's card."""
     training, name = preset["training"], preset["name"]
     height, width = preset["preprocessing"]["size"]
-    activation = {"prelu": "PReLU", "relu": "ReLU"}[preset["arguments"].get("activation", "prelu")]
-    scenes = " and ".join(f"{made['count']:,} labelled by {made['teacher']}" for made in training["scenes"])
     facts = [
-        ("network", f"{preset['model']} with {activation}, channel plan in sodkeras/presets/{name}.json"),
+        ("network", f"{preset['model']}, channel plan in sodkeras/presets/{name}.json"),
         ("parameters", f"{preset['parameters']:,}"),
         ("multiply-adds, papers' FLOPs", f"{preset['multiply_adds'] / 1e6:.0f} M, {preset['flops'] / 1e6:.0f} M"),
         ("picture", f"{height}×{width}, RGB"),
         ("file", f"{preset['file']}, {preset['bytes'] / 1e6:.2f} MB"),
         ("licence of the weights", preset["licence"]),
         ("began as", training["start"] or "random weights"),
-        ("teacher", f"{training['teacher']} (Apache-2.0)"),
-        ("scenes", scenes),
+        ("teacher", f"{training['teacher']}; of scenes {training['scenes']['teacher']} (Apache-2.0)"),
         ("pictures", f"{training['data']['training']} an epoch, {training['data']['validation']} to validate with"),
         ("epochs", ", ".join(f"{count} {stage}" for stage, count in training["epochs"].items())),
         ("time", f"{sum(training['minutes'].values())} minutes on {training['hardware']}, which did other work, too"),
     ]
+    if "sharpened" in training:
+        how = f"logits {training['sharpened']:g} times what was trained (`python benchmarks/own_sharpness.py`)"
+        facts.append(("crisper", how))
     if "eight_bits" in training:
         how = training["eight_bits"]
         facts.append(
@@ -81,7 +81,7 @@ def card(preset, scores):
         "Commands, each going on from what the one before had made:",
         "\n".join(["```sh", *training["command"].split("; "), "```"]),
         "## What it was trained on",
-        _DATA,
+        _DATA.format(**training["scenes"]),
         "## Scores",
         "Pictures that were not trained on, nor used to choose an epoch or a setting, scored in 8 bit at their own "
         "size against masks at > 127. maxF is from precision and recall averaged over the pictures first (β² = 0.3), "
@@ -95,8 +95,8 @@ def card(preset, scores):
 
 
 _DATA = """1,000 photos of MSRA and the 128 of COCO128, labelled by the teacher, and, with masks that others made, 172
-horses of the Weizmann set and 290 photos of people; and the scenes named above, parts of these photos with
-objects of others in them, labelled by U²-Net or U²-Net†. The photos are research data of mixed
+horses of the Weizmann set and 290 photos of people; and {count:,} scenes made of those, parts of the photos
+with objects of others in them, labelled by the teacher named above. The photos are research data of mixed
 or unknown licence: they are not distributed, only what a network learned from them. All masks by hand are
 of people and horses: the network knows those best. It has learned U²-Net's mistakes along with the rest,
 and whatever bias is in DUTS-TR, on which U²-Net was trained. It finds what stands out in a photo; do not

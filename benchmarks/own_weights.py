@@ -1,22 +1,19 @@
 """How the weights that come with the package were made: pictures labelled by U²-Net, CSNet trained on them and pruned.
 
-usage: python benchmarks/own_weights.py --data=FOLDER --out=FOLDER [--teacher=FILE] [--scene_teacher=FILE]
-           [--scenes=COUNT] [--start=FILE] [--widen=FACTOR] [--revive] [--relu=EPOCHS]
-           [-- further flags of sodkeras train]
+usage: python benchmarks/own_weights.py --data=FOLDER --out=FOLDER [--teacher=FILE] [--scenes=COUNT]
+           [--start=FILE] [--widen=FACTOR] [--revive] [-- further flags of sodkeras train]
 
 FOLDER holds msra_1000_images/ and coco128/images/, which the teacher labels, and weizmann_horses/ and human_290/, whose
 masks are used: all people, and half of the horses by the SHA-256 of their stem, without horse274, which is also in the
 other half under another name. PASCAL-S and the other horses are not trained on, nor looked at to choose an epoch.
-One pair in twenty is for validation. Of the others' pictures and objects scenes are made, most of them of COCO128's;
-the scenes' teacher labels them, too.
+One pair in twenty is for validation. Of the others' pictures and objects scenes are made; the teacher labels them, too.
 
 Runs follow one another, each in a folder of its own under --out: `run` trains CSNet ×1, prunes it and fine-tunes what
 is left, without scenes; `wide` trains that on, at 128×128, where two cores see three times as many pictures as at
-224×224; `sharp` ends with the batch norms' statistics as they are, in strong changes of colour, and with twice the
-weight on IoU, for crisp maps. In these two every photo counts twice. With --start the first is left out: `wide` starts
-from that file or preset, with --widen=1.4 from a network that computes the same with 1.4 times the channels, and with
---revive from one in which channels that weight decay has switched off start anew. --relu lets PReLU's slopes fall to
-zero in as many of the epochs of `sharp`.
+224×224; `sharp` ends at 224×224, with the batch norms' statistics as they are. In these two every photo counts twice.
+With --start the first is left out: `wide` starts from that file or preset, with --widen=1.4 from a network that
+computes the same with 1.4 times the channels, and with --revive from one in which channels that weight decay has
+switched off start anew.
 An interrupted run goes on with the same command. On a CPU without AVX-512 set TF_ENABLE_ONEDNN_OPTS=1.
 
 What csnet_l_x1 began as was made in four sittings: `run`; without scenes 70 epochs more at 128×128 and 5 at 224×224;
@@ -27,14 +24,11 @@ bits:
     sodkeras convert u2net --numerics=int8 --calibrate=msra_1000_images --out=FOLDER
 
 All but the first had weight decay of 1e-4 (-- --set=weight_decay=1e-4), which switched off what idled; there is none
-now. package_weights.py took out the channels that had long been switched off. csnet_l_x1 and csnet_l_x2 are this,
-widened and trained on a GPU (own_weights_gpu.py), then with the statistics as they are for 6 and 5 epochs, and at last
-as `sharp` does it now:
-
-    python benchmarks/own_weights.py --start=csnet_l_x1 --teacher=U2NET_INT8.tflite --scene_teacher=U2NETP_INT8.tflite
-        --scenes=5740 --crowded=2 --wide=0 --sharp=9 --data=FOLDER --out=FOLDER
-
-csnet_l_x2 with --start=csnet_l_x2 --sharp=6 --relu=2.5 --sharp_name=sharp_x2. NOTES.md says what else was tried.
+now.
+package_weights.py took out the channels that had long been switched off. csnet_l_x1 and csnet_l_x2 as they ship are
+this, widened and trained on a GPU (own_weights_gpu.py), and then as `sharp` here does it, at 192×192, for 6 and 5
+epochs of every photo once, COCO128's three times more, and 420 scenes made of those that are not MSRA's. NOTES.md says
+what else was tried.
 """
 
 import json
@@ -56,17 +50,14 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("data", None, "The folder around the data sets.", required=True)
 flags.DEFINE_string("out", None, "The folder for labels and the run.", required=True)
 flags.DEFINE_string("teacher", "u2net", "What labels: a preset, a .keras or a .tflite file.")
-flags.DEFINE_string("scene_teacher", None, "What labels scenes; default --teacher.")
 flags.DEFINE_string("start", None, "What the second run starts from; default: what the first has made.")
 flags.DEFINE_float("widen", None, "How many times the channels of --start.", lower_bound=1)
 flags.DEFINE_bool("revive", False, "Whether channels of --start that are gone start anew.")
 flags.DEFINE_integer("scenes", 6000, "How many are made.", lower_bound=1)
 flags.DEFINE_integer("crowded", 0, "How many times more COCO128's photos count.", lower_bound=0)
 flags.DEFINE_integer("wide", 13, "Epochs of the second run; 0: there is none.", lower_bound=0)
-flags.DEFINE_integer("sharp", 9, "Epochs of the third, of 400 steps; 0: there is none.", lower_bound=0)
-flags.DEFINE_integer("sharp_size", 192, "The side of its pictures.", lower_bound=1)
-flags.DEFINE_string("sharp_name", "sharp", "Its folder; another for another --start.")
-flags.DEFINE_float("relu", 0, "Epochs of it in which PReLU becomes ReLU; 0: it stays.", lower_bound=0)
+flags.DEFINE_integer("sharp", 3, "Epochs of the third; 0: there is none.", lower_bound=0)
+flags.DEFINE_integer("sharp_size", 224, "The side of its pictures.", lower_bound=1)
 flags.DEFINE_integer("threads", None, "CPU threads of a .tflite teacher.")
 
 _ON = [
@@ -75,27 +66,11 @@ _ON = [
     "--set=decay_exempt=none",
     "--set=weight_decay=0",  # any that is added to the gradient switches idle channels off
     "--set=augmentation.paste=0",
+    "--set=augmentation.scale=0.9,1.2",
 ]
-_TOLD = ("start", "widen", "revive", "teacher", "scene_teacher", "scenes", "crowded", "wide", "sharp", "sharp_size")
-_WIDE = ["--set=learning_rate=4e-3", "--set=warm_up_epochs=0.3", "--set=augmentation.scale=0.9,1.2"]
-_SHARP = [
-    "--batch=8",
-    "--learning_rate=1e-3",
-    "--set=steps_per_epoch=400",
-    "--set=warm_up_epochs=0.05",
-    "--set=batch_statistics=false",
-    "--set=re_estimate=0",
-    "--set=loss_arguments.factors=1,2",
-    "--set=augmentation.scale=0.9,1.5",
-    "--set=augmentation.brightness=0.2",
-    "--set=augmentation.contrast=0.4",
-    "--set=augmentation.saturation=0.7",
-    "--set=augmentation.hue=20",
-    "--set=augmentation.noise=6",
-    "--set=augmentation.blur=0.8",
-]
-# How many times more the photos of COCO128 count in making scenes; those with masks by hand count twice.
-_CROWDED_SCENES = 6
+_TOLD = ("start", "widen", "revive", "teacher", "scenes", "crowded", "wide", "sharp", "sharp_size")
+_WIDE = ["--set=learning_rate=4e-3", "--set=warm_up_epochs=0.3"]
+_SHARP = ["--set=learning_rate=1e-3", "--set=warm_up_epochs=0.1", "--set=batch_statistics=false", "--set=re_estimate=0"]
 
 
 def main(arguments):
@@ -109,28 +84,25 @@ def main(arguments):
     crowded = [pair for pair in pairs[0] if pair.mask.is_relative_to(out / CROWDED)]
     parts = {"training": pairs[0], "validation": pairs[1], "training_again": pairs[0]}
     parts |= {f"crowded_{number}": crowded for number in range(FLAGS.crowded)}
-    parts["scene_sources"] = [*pairs[0], *crowded * _CROWDED_SCENES, *(pair for pair in pairs[0] if by_hand(pair, out))]
-    lists = {name: out / f"{name}.csv" for name in parts}
-    for name, file in lists.items():
+    lists = [out / f"{name}.csv" for name in parts]
+    for file, part in zip(lists, parts.values(), strict=True):
         with whole_file(file) as temporary:
-            lines = [f"{pair.picture.resolve()},{pair.mask.resolve()},{pair.weight}\n" for pair in parts[name]]
+            lines = [f"{pair.picture.resolve()},{pair.mask.resolve()},{pair.weight}\n" for pair in part]
             temporary.write_text("".join(lines), encoding="utf-8")
-    scene_sources, training, validation = (lists.pop(name) for name in ("scene_sources", "training", "validation"))
-    sources = [f"--data={training}", f"--validation={validation}"]
+    sources = [f"--data={lists[0]}", f"--validation={lists[1]}"]
     if not FLAGS.start:
         train("run", *sources, *arguments[1:])
     if len(list((out / "scenes/masks").glob("*.png"))) < FLAGS.scenes:
-        run("data", str(scene_sources), f"--make_scenes={out / 'scenes'}", f"--count={FLAGS.scenes}")
-    label(out / "scenes/images", out / "scenes_labelled", FLAGS.scene_teacher or FLAGS.teacher)
-    sources += [f"--data={file}" for file in (*lists.values(), out / "scenes_labelled")]
+        run("data", str(lists[0]), f"--make_scenes={out / 'scenes'}", f"--count={FLAGS.scenes}")
+    label(out / "scenes/images", out / "scenes_labelled", FLAGS.teacher)
+    sources += [f"--data={file}" for file in (*lists[2:], out / "scenes_labelled")]
     wide, sharp = ([*_ON, f"--set=epochs={epochs}", *sources, *arguments[1:]] for epochs in (FLAGS.wide, FLAGS.sharp))
     network = start(out)
     if FLAGS.wide:
         train("wide", f"--network={network}", *_WIDE, *wide)
         network = out / "wide/last.keras"
     if FLAGS.sharp:
-        relu = [f"--set=slope_decay={FLAGS.relu}"] if FLAGS.relu else []
-        train(FLAGS.sharp_name, f"--network={network}", f"--size={FLAGS.sharp_size}", *_SHARP, *relu, *sharp)
+        train("sharp", f"--network={network}", f"--set=size={FLAGS.sharp_size}", *_SHARP, *sharp)
 
 
 def start(out):
@@ -152,10 +124,6 @@ def start(out):
         with whole_file(changed) as temporary:
             model.save(temporary)
     return changed
-
-
-def by_hand(pair, out):
-    return not pair.mask.is_relative_to(out)
 
 
 def label(pictures, folder, teacher):

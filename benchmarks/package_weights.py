@@ -1,17 +1,16 @@
 """Puts a trained run into the package: weights, the 8-bit file, and what a model card needs to say about them.
 
 usage: python benchmarks/package_weights.py OUT --name=NAME --title=TEXT --calibrate=FOLDER [--size=SIDE]
-           [--before=history.json] [--scenes=COUNT --scene_teacher=NAME]
+           [--sharpen=FACTOR] [--before=history.json]
        python benchmarks/package_weights.py --name=NAME --eight_bits=FILE.tflite
 
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
 sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOLDER, to
 sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
 Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
-preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, from last.keras of
-another such run, or from NAME.keras of own_weights_gpu.py, whose history.json --before is; --scenes and --scene_teacher
-tell of scenes that only these runs had. Channels that weight decay has switched off (|γ| < 1e-20) are taken out in any
-case.
+preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, or from NAME.keras of
+own_weights_gpu.py, whose history.json --before is. --size and --sharpen are what own_sharpness.py found best. Channels
+that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -39,9 +38,8 @@ _NAME = flags.DEFINE_string("name", None, "The preset's name.", required=True)
 _TITLE = flags.DEFINE_string("title", None, "What it is, in a few words.")
 _CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bits with.")
 _SIZE = flags.DEFINE_integer("size", None, "The side of its pictures, if another than in training.", lower_bound=1)
+_SHARPEN = flags.DEFINE_float("sharpen", 1, "What the logits are multiplied by.", lower_bound=1)
 _BEFORE = flags.DEFINE_string("before", None, "What own_weights_gpu.py wrote of what OUT started from.")
-_SCENES = flags.DEFINE_integer("scenes", None, "Scenes that OUT's run had and none before.", lower_bound=1)
-_SCENE_TEACHER = flags.DEFINE_string("scene_teacher", None, "What labelled these, by name.")
 _EIGHT_BITS = flags.DEFINE_string("eight_bits", None, "A trained 8-bit file to take.")
 #: What own_weights.py trains, in this order, by what a card calls it.
 _RUNS = {
@@ -60,8 +58,7 @@ def main(arguments):
     if len(arguments) != 2 or not _TITLE.value or not _CALIBRATE.value:
         raise app.UsageError("name one OUT, with --title and --calibrate, or --eight_bits")
     if arguments[1] in preset_names():
-        start = f"{which(arguments[1])}, channels that were gone taken out"
-        model, history = load_model(arguments[1]), preset(arguments[1])["training"] | {"start": start}
+        model, history = load_model(arguments[1]), preset(arguments[1])["training"]
     elif (pathlib.Path(arguments[1]) / "settings.json").exists():
         out = pathlib.Path(arguments[1])
         model, history = load_keras(out / "last.keras"), training_on(out)
@@ -75,12 +72,16 @@ def main(arguments):
     model = renamed
     if _SIZE.value:
         model.preprocessing = dataclasses.replace(model.preprocessing, size=(_SIZE.value, _SIZE.value))
+    if _SHARPEN.value != 1:
+        classifier = model.get_layer("classifier")  # behind it there is only upsampling, which is linear
+        classifier.set_weights([_SHARPEN.value * values for values in classifier.get_weights()])
+        history = history | {"sharpened": _SHARPEN.value * history.get("sharpened", 1)}
     cost = complexity(model)
     facts = {
         "name": _NAME.value,
         "title": _TITLE.value,
         "model": type(model).__name__,
-        "arguments": {"width": model.width, "plan": model.channels, "activation": model.activation},
+        "arguments": {"width": model.width, "plan": model.channels},
         "preprocessing": model.preprocessing.to_dict(),
         "licence": "Apache-2.0",
         "origin": _ORIGIN,
@@ -143,7 +144,7 @@ def training(out):
         "data": record["data"],
         "start": ", ".join([which(how["start"]), *changed.split(", ")[:-1]]) if how["start"] else "random weights",
         "teacher": pathlib.Path(how["teacher"]).stem,
-        "scenes": [{"count": how["scenes"], "teacher": pathlib.Path(how["scene_teacher"] or how["teacher"]).stem}],
+        "scenes": {"count": how["scenes"], "teacher": pathlib.Path(how["teacher"]).stem},
         "epochs": epochs,
         "minutes": minutes,
         "hardware": f"{record['machine']['cores']} cores of {cpu_model()}",
@@ -152,28 +153,22 @@ def training(out):
 
 
 def training_on(run):
-    """What a model card says of a run and of all before it: another such run, a preset, or training on a GPU."""
+    """What a model card says of a run that went on from a preset or from where a GPU had stopped, and of all before."""
     record = json.loads((run / "settings.json").read_text(encoding="utf-8"))
     network = pathlib.Path(record["changes"]["network"])
-    went_on = (network.parent / "settings.json").exists()
-    if went_on:
-        before = training_on(network.parent)
-    elif _BEFORE.value:
+    if _BEFORE.value:
         on_gpu = json.loads(pathlib.Path(_BEFORE.value).read_text(encoding="utf-8"))[network.stem]
         first = preset(on_gpu["start"].split()[0])["training"]
         before = first | {name: first[name] | on_gpu[name] for name in ("epochs", "minutes")}
-        before |= {name: on_gpu[name] for name in ("start", "command")} | {"scenes": [on_gpu["scenes"]]}
+        before |= {name: on_gpu[name] for name in ("start", "scenes", "command")}
         before["hardware"] = f"one {on_gpu['hardware']}"
     else:
         before = preset(network.name)["training"]
-    if _SCENES.value and not went_on:
-        new = {"count": _SCENES.value, "teacher": _SCENE_TEACHER.value}
-        before = before | {"scenes": [*before["scenes"], new]}
     changes = record["changes"] | {"network": network.name}
     given = " ".join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
     seconds, settings = epoch_seconds(run), record["settings"]
     stage = f"of {settings['steps_per_epoch']} steps, " if settings["steps_per_epoch"] else ""
-    stage += "as it is used, from PReLU to ReLU" if settings["slope_decay"] else "as it is used"
+    stage += "as it is used"
     here, hardware = f"{record['machine']['cores']} cores of {cpu_model()}", before["hardware"]
     return {
         "command": f"{before['command']}; sodkeras train --recipe={record['recipe']} --short {given}",

@@ -66,8 +66,6 @@ class Settings:
         accumulate: batches whose gradients make a step of the optimizer.
         policy: "float32" or "mixed_bfloat16"; weights are kept in float32 in either case.
         dynamic_decay, dynamic_decay_form: λ and form of `sodkeras.callbacks.DynamicWeightDecay`; 0 for none.
-        slope_decay: epochs in which the slopes of PReLUs fall to zero, see `sodkeras.callbacks.SlopeDecay`; what is
-            saved from then on has ReLU. 0 leaves them.
         prune: arguments of `sodkeras.pruning.prune`; {} to prune nothing.
         fine_tune: settings that differ when the pruned network is trained on.
         batch_statistics: False trains the network as it is used: batch norms take the statistics that they have, and
@@ -115,7 +113,6 @@ class Settings:
     policy: str = "float32"
     dynamic_decay: float = 0.0
     dynamic_decay_form: str = "coupled"
-    slope_decay: float = 0.0
     prune: dict = dataclasses.field(default_factory=dict)
     fine_tune: dict = dataclasses.field(default_factory=dict)
     batch_statistics: bool = True
@@ -141,19 +138,14 @@ class Settings:
         self._must("learning_rate", self.learning_rate > 0, "above 0")
         for name in ("validation_share", "ema_momentum"):
             self._must(name, 0 <= getattr(self, name) < 1, "from 0 to under 1")
-        amounts = ("warm_up_epochs", "backbone_rate", "weight_decay", "clip_norm", "dynamic_decay", "slope_decay")
-        for name in (*amounts, "re_estimate"):
+        for name in ("warm_up_epochs", "backbone_rate", "weight_decay", "clip_norm", "dynamic_decay", "re_estimate"):
             self._must(name, getattr(self, name) >= 0, "not negative")
         self._must("samples", self.samples >= 0, "not negative")
-        self._must("slope_decay", self.slope_decay <= self.epochs, "no more than the epochs")
-        # The moving average of what fell to zero is not zero.
-        self._must("slope_decay", not (self.slope_decay and self.ema_momentum), "0 where ema_momentum is not")
-        if (self.dynamic_decay or self.slope_decay or self.prune) and self.network != "CSNet":
+        if (self.dynamic_decay or self.prune) and self.network != "CSNet":
             from sodkeras.models import MODELS  # and Keras with it, which the settings of a run alone do not need
 
             another = self.network in MODELS
             self._must("dynamic_decay", not (self.dynamic_decay and another), "0 for another network than CSNet")
-            self._must("slope_decay", not (self.slope_decay and another), "0 for another network than CSNet")
             self._must("prune", not (self.prune and another), "{} for another network than CSNet")
         if self.fine_tune:
             Settings().changed(self.fine_tune)  # its keys are checked now, not after the first training

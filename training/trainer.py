@@ -20,7 +20,7 @@ import pathlib
 
 import keras
 
-from sodkeras.callbacks import DynamicWeightDecay, SlopeDecay, largest_slope, rectified, slope_layers
+from sodkeras.callbacks import DynamicWeightDecay
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, whole_file
 from sodkeras.keras_file import load_keras
@@ -93,9 +93,6 @@ def _train_network(settings, training, validation, folder, machines):
         checkpoints = Checkpoints(folder / "checkpoints", model, write=chief)
         step, notes = checkpoints.restore()
     machines.check_agreement(f"step {step}")  # or workers do not see the same folder
-    slope_steps = round(settings.slope_decay * steps_per_epoch / settings.accumulate)
-    if slope_steps and not slope_layers(model):
-        raise SodkerasError(f"The network has no PReLU to take to ReLU. Received: slope_decay={settings.slope_decay}")
     # What is saved needs no more than the weights, in float32, whatever computed them.
     keepsake = build_model(dataclasses.replace(settings, policy="float32"))
 
@@ -103,9 +100,8 @@ def _train_network(settings, training, validation, folder, machines):
         with averaged_weights(model):
             keepsake.set_weights(model.get_weights())
         if chief:
-            kept = rectified(keepsake) if slope_steps and not largest_slope(keepsake) else keepsake
             with whole_file(folder / name) as temporary:
-                kept.save(temporary)
+                keepsake.save(temporary)
 
     total = steps_per_epoch * settings.epochs
     if step < total:
@@ -118,8 +114,6 @@ def _train_network(settings, training, validation, folder, machines):
         callbacks = [NoNaN(data, step)]
         if settings.dynamic_decay:
             callbacks.insert(0, DynamicWeightDecay(settings.dynamic_decay, settings.dynamic_decay_form))
-        if slope_steps:
-            callbacks.append(SlopeDecay(slope_steps))
         if settings.ema_momentum:
             callbacks.append(keras.callbacks.SwapEMAWeights())
         if chief:
@@ -194,9 +188,7 @@ def _prune(settings, training, validation, folder, machines):
     machines.check_agreement("pruned")  # nobody goes on before the files are there
     models = {"pruned": initial}
     if settings.fine_tune:
-        changes = {"prune": {}, "fine_tune": {}, "backbone_weights": None}
-        changes |= {"dynamic_decay": 0.0, "decay_exempt": "none", "slope_decay": 0.0}
-        changes |= {"arguments.activation": load_keras(initial).activation}
+        changes = {"prune": {}, "fine_tune": {}, "dynamic_decay": 0.0, "decay_exempt": "none", "backbone_weights": None}
         changes |= {"arguments.plan": json.loads(read_bytes(plan_file)), "initial_weights": os.path.abspath(initial)}
         tuned = settings.changed(changes | settings.fine_tune)
         if chief:

@@ -222,21 +222,6 @@ def test_a_network_is_pruned_and_fine_tuned_in_a_run_of_its_own(settings, pairs,
     assert weights(tmp_path / "last.keras") == trained
 
 
-def test_slopes_fall_to_zero_and_a_network_with_relu_is_left(settings, pairs, tmp_path, at_step):
-    csnet = {"network": "CSNet", "arguments": {"plan": PLAN}, "size": (32, 32), "slope_decay": 1.25, "epochs": 2}
-    settings = dataclasses.replace(settings, **csnet, prune={"ratio": 0.25}, fine_tune={"epochs": 1})
-    at_step(3, lambda: os.kill(os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
-        train(settings, pairs[:16], tmp_path, pairs[16:])
-    train(settings, pairs[:16], tmp_path, pairs[16:])
-    assert load_keras(tmp_path / "last.keras").activation == "relu"
-    assert load_keras(tmp_path / "pruned" / "last.keras").activation == "relu"
-    with pytest.raises(SodkerasError, match=r"no PReLU to take to ReLU. Received: slope_decay=1.25"):
-        train(
-            dataclasses.replace(settings, network=str(tmp_path / "last.keras"), arguments={}), pairs, tmp_path / "new"
-        )
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
