@@ -84,8 +84,9 @@ def card(preset, scores):
         _DATA.format(**training["scenes"]),
         "## Scores",
         "Pictures that were not trained on, nor used to choose an epoch, nor a setting but where this card says so, "
-        "scored in 8 bit at their own size against masks at > 127. maxF is from precision and recall averaged over the "
-        "pictures first (β² = 0.3), with the 95 % bootstrap interval (`python benchmarks/own_scores.py --data=FOLDER`).",
+        "scored in 8 bit at their own size against masks at > 127. maxF is from precision and recall averaged over "
+        "the pictures first (β² = 0.3), with the 95 % bootstrap interval "
+        "(`python benchmarks/own_scores.py --data=FOLDER`).",
         tabulate(rows, headers=("set", "pictures", "model", "maxF", "MAE"), tablefmt="github", disable_numparse=True),
     ]
     parts.append("![The photos of examples/ with the maps of each network](examples.jpg)")
