@@ -27,8 +27,8 @@ All but the first had weight decay of 1e-4 (-- --set=weight_decay=1e-4), which s
 now.
 package_weights.py took out the channels that had long been switched off. csnet_l_x1 and csnet_l_x2 as they ship are
 this, widened and trained on a GPU (own_weights_gpu.py), and then as `sharp` here does it, at 192×192, for 6 and 5
-epochs of every photo once, COCO128's three times more, and 420 scenes made of those that are not MSRA's. NOTES.md says
-what else was tried.
+epochs of every photo once, COCO128's three times more, and 420 scenes made of those that are not MSRA's; their logits
+were doubled then (own_sharpness.py). NOTES.md says what else was tried.
 """
 
 import json
