@@ -53,10 +53,13 @@ def card(preset, scores):
         ("licence of the weights", preset["licence"]),
         ("began as", training["start"] or "random weights"),
         ("teacher", f"{training['teacher']}; of scenes {training['scenes']['teacher']} (Apache-2.0)"),
-        ("pictures", f"{training['data']['training']} an epoch, {training['data']['validation']} to validate with"),
+        ("pictures", f"{training['data']['training']} to train on, {training['data']['validation']} to validate with"),
         ("epochs", ", ".join(f"{count} {stage}" for stage, count in training["epochs"].items())),
         ("time", f"{sum(training['minutes'].values())} minutes on {training['hardware']}, which did other work, too"),
     ]
+    if "averaged" in training:
+        share = training["averaged"]
+        facts.append(("averaged", f"{share:g} of what the last command made and {1 - share:g} of what it began with"))
     if "sharpened" in training:
         how = f"logits {training['sharpened']:g} times what was trained (`python benchmarks/own_sharpness.py`)"
         facts.append(("crisper", how))
@@ -95,13 +98,17 @@ def card(preset, scores):
     return "\n\n".join(parts) + "\n"
 
 
-_DATA = """1,000 photos of MSRA and the 128 of COCO128, labelled by the teacher, and, with masks that others made, 172
-horses of the Weizmann set and 290 photos of people; and {count:,} scenes made of those, parts of the photos
-with objects of others in them, labelled by the teacher named above. The photos are research data of mixed
-or unknown licence: they are not distributed, only what a network learned from them. All masks by hand are
-of people and horses: the network knows those best. It has learned U²-Net's mistakes along with the rest,
-and whatever bias is in DUTS-TR, on which U²-Net was trained. It finds what stands out in a photo; do not
-use it to decide anything about a person."""
+_DATA = """Photos labelled by the teacher: 1,000 of MSRA, the 128 of COCO128, and 666 of animals, tools, people, rooms,
+streets and buildings, which packages of Debian and npm bring along (`benchmarks/own_photos.py` lists and fetches them),
+with 1,584 parts of these. With masks that others made: 172 horses of the Weizmann set and 290 photos of people.
+{count:,} scenes, parts of the photos with objects of others in them, labelled by the teacher named above, and at the
+end 1,300 of the 666 photos, COCO128's and the people; these and the parts were labelled by U²-Net† in 8 bits. 64 more
+photos of the packages were there to choose settings by. MSRA, COCO128, horses and people are research data of mixed
+or unknown licence; the others are in the public domain, under CC BY or CC BY-SA, or in packages under MIT, BSD or
+Apache-2.0, which do not always say whose a photo is. None is distributed, only what a network learned from them. All
+masks by hand are of people and horses: the network knows those best. It has learned U²-Net's mistakes along with the
+rest, and whatever bias is in DUTS-TR, on which U²-Net was trained. It finds what stands out in a photo; do not use it
+to decide anything about a person."""
 
 
 if __name__ == "__main__":

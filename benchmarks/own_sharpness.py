@@ -1,12 +1,13 @@
 """At which size our own networks see best, and how steep their maps should be: on photos kept out of training.
 
-usage: python benchmarks/own_sharpness.py --validation=FILE [--models=NAME,…]
+usage: python benchmarks/own_sharpness.py --validation=FILE,… [--models=NAME_OR_FILE,…]
 
-FILE is the validation.csv that own_weights.py wrote. A network's logits are multiplied by factors, which changes
-neither the order of pixels nor the mask at one half, only how grey a map is, which the mean absolute error counts. For
-every size and factor it prints the error against the labels as they are, soft, and cut at > 127, and maxF (mean
-precision and recall first, β² = 0.3). package_weights.py --size and --sharpen take what is chosen. Writes
-own_sharpness.csv beside this file.
+The first FILE is the validation.csv that own_weights.py wrote; another is the pairs.csv of own_photos.py's photos for
+validation, once they are labelled. What the teacher is unsure of (a weight under one half) is left out. A network's
+logits are multiplied by factors, which changes neither the order of pixels nor the mask at one half, only how grey a
+map is, which the mean absolute error counts. For every size and factor it prints the error against the labels as they
+are, soft, and cut at > 127, and maxF (mean precision and recall first, β² = 0.3). package_weights.py --size and
+--sharpen take what is chosen. Writes own_sharpness.csv beside this file.
 """
 
 import csv
@@ -21,22 +22,24 @@ from tabulate import tabulate
 
 from sodkeras.data import find_pairs
 from sodkeras.data.samples import read_pair
-from sodkeras.weights import load_model
+from sodkeras.keras_file import load_keras
+from sodkeras.weights import load_model, preset_names
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("validation", None, "Photos and labels.", required=True)
+flags.DEFINE_list("validation", None, "Photos and labels.", required=True)
 _SIZES = (192, 224, 256)
 _FACTORS = (1.0, 1.5, 2.0, 3.0)
+_SURE = 0.5
 
 
 def main(_):
-    pairs = [read_pair(pair) for pair in find_pairs([FLAGS.validation])]
+    pairs = [read_pair(pair) for pair in find_pairs(FLAGS.validation) if pair.weight >= _SURE]
     rows = []
     for name in FLAGS.models:
-        model = load_model(name)
+        model = load_model(name) if name in preset_names() else load_keras(pathlib.Path(name))
         for size in _SIZES:
             maps = [logits(model, picture, label, size) for picture, label in pairs]
-            rows += [[name, size, factor, *errors(maps, pairs, factor)] for factor in _FACTORS]
+            rows += [[pathlib.Path(name).stem, size, factor, *errors(maps, pairs, factor)] for factor in _FACTORS]
     header = ["model", "size", "factor", "mae_soft", "mae_hard", "max_f"]
     with pathlib.Path(__file__).with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])

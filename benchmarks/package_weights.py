@@ -1,7 +1,7 @@
 """Puts a trained run into the package: weights, the 8-bit file, and what a model card needs to say about them.
 
 usage: python benchmarks/package_weights.py OUT --name=NAME --title=TEXT --calibrate=FOLDER [--size=SIDE]
-           [--sharpen=FACTOR] [--before=history.json]
+           [--average=SHARE] [--sharpen=FACTOR] [--before=history.json]
        python benchmarks/package_weights.py --name=NAME --eight_bits=FILE.tflite
 
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
@@ -9,8 +9,9 @@ sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOL
 sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
 Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
 preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, or from NAME.keras of
-own_weights_gpu.py, whose history.json --before is. --size and --sharpen are what own_sharpness.py found best. Channels
-that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
+own_weights_gpu.py, whose history.json --before is. With --average the weights are that share of such a run's and the
+rest of the preset's that it started from. --size and --sharpen are what own_sharpness.py found best. Channels that
+weight decay has switched off (|γ| < 1e-20) are taken out in any case.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -39,6 +40,7 @@ _TITLE = flags.DEFINE_string("title", None, "What it is, in a few words.")
 _CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bits with.")
 _SIZE = flags.DEFINE_integer("size", None, "The side of its pictures, if another than in training.", lower_bound=1)
 _SHARPEN = flags.DEFINE_float("sharpen", 1, "What the logits are multiplied by.", lower_bound=1)
+_AVERAGE = flags.DEFINE_float("average", 1, "The share of the run's weights.", lower_bound=0, upper_bound=1)
 _BEFORE = flags.DEFINE_string("before", None, "What own_weights_gpu.py wrote of what OUT started from.")
 _EIGHT_BITS = flags.DEFINE_string("eight_bits", None, "A trained 8-bit file to take.")
 #: What own_weights.py trains, in this order, by what a card calls it.
@@ -62,6 +64,9 @@ def main(arguments):
     elif (pathlib.Path(arguments[1]) / "settings.json").exists():
         out = pathlib.Path(arguments[1])
         model, history = load_keras(out / "last.keras"), training_on(out)
+        if _AVERAGE.value != 1:
+            average(model, load_model(started_from(out)), _AVERAGE.value)
+            history |= {"averaged": _AVERAGE.value}
     else:
         out = pathlib.Path(arguments[1])
         model, history = load_keras(last_run(out) / "last.keras"), training(out)
@@ -103,6 +108,18 @@ def main(arguments):
         eight_bits = _PRESETS / f"{_NAME.value}_int8.tflite"
         shutil.copy(converted, eight_bits)
     write_preset(facts | {"name": eight_bits.stem, "title": f"{_TITLE.value}, in 8 bits"}, eight_bits)
+
+
+def average(model, before, share):
+    """Gives a network that share of its own weights and the rest of those of one of the same plan."""
+    pairs = zip(before.get_weights(), model.get_weights(), strict=True)
+    model.set_weights([(1 - share) * old + share * new for old, new in pairs])
+
+
+def started_from(run):
+    """The network that a run of `sodkeras train` went on from: a preset's name, or a file's."""
+    record = json.loads((run / "settings.json").read_text(encoding="utf-8"))
+    return pathlib.Path(record["changes"]["network"]).name
 
 
 def take_eight_bits(name, trained):

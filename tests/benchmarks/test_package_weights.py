@@ -19,15 +19,31 @@ from absl import flags
 flags.FLAGS(["package_weights.py", "--name=n"])
 print(json.dumps(package_weights.training_on(pathlib.Path(sys.argv[1]))))
 """
+AVERAGE = """
+import json
+import keras
+import package_weights
+
+before, model = (keras.Sequential([keras.Input([2]), keras.layers.Dense(1)]) for _ in range(2))
+for network, value in ((before, 1.0), (model, 2.0)):
+    network.set_weights([value + 0 * weight for weight in network.get_weights()])
+package_weights.average(model, before, 0.7)
+print(json.dumps([weight.ravel().tolist() for weight in model.get_weights()]))
+"""
+
+
+def said(script, *arguments):
+    """The last line of what a script prints that may import from benchmarks/, from JSON."""
+    path = os.pathsep.join([str(BENCHMARKS), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", script, *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
 
 
 def told(run):
     """What package_weights.py says of a run."""
-    path = os.pathsep.join([str(BENCHMARKS), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", SCRIPT, str(run)]
-    result = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout.splitlines()[-1])
+    return said(SCRIPT, str(run))
 
 
 @pytest.fixture
@@ -55,3 +71,9 @@ def test_a_run_stands_behind_what_it_went_on_from(run):
     assert now["scenes"] == before["scenes"]
     assert now["start"] == before["start"]
     assert now["data"]["training"] == 7
+
+
+def test_an_average_has_the_share_of_the_new_weights():
+    kernel, bias = said(AVERAGE)
+    assert kernel == pytest.approx([1.7, 1.7])
+    assert bias == pytest.approx([1.7])
