@@ -1,10 +1,11 @@
 """Packs pictures and teacher of own_weights_gpu.py into one file, for a machine without a network.
 
-usage: python benchmarks/own_weights_pack.py --data=FOLDER --out=FILE.npz [--teacher=PRESET]
+usage: python benchmarks/own_weights_pack.py --data=FOLDER --out=FILE.npz [--photos=FOLDER] [--teacher=PRESET]
 
-FOLDER is that of own_weights.py, and the pairs are the same: what is for validation, PASCAL-S and the other half of the
-horses stay behind. Pictures become 320×320 WebP, masks by hand PNG. The teacher's kernels are rounded to 8 bits for
-each output channel, which makes a quarter of them; its other weights stay as they are.
+The first FOLDER is that of own_weights.py, and the pairs are the same: what is for validation, PASCAL-S and the other
+half of the horses stay behind. Another is what own_photos.py fetched: its photos for training come along. Pictures
+become 320×320 WebP, masks by hand PNG. The teacher's kernels are rounded to 8 bits for each output channel, which makes
+a quarter of them; its other weights stay as they are.
 """
 
 import io
@@ -24,6 +25,7 @@ from sodkeras.pictures import find_pictures, read_picture
 from sodkeras.weights import load_model
 
 _DATA = flags.DEFINE_string("data", None, "The folder around the data sets.", required=True)
+_PHOTOS = flags.DEFINE_string("photos", None, "What own_photos.py made.")
 _OUT = flags.DEFINE_string("out", None, "The file to write.", required=True)
 _TEACHER = flags.DEFINE_string("teacher", "u2net", "The preset of the network that labels.")
 _SIDE = 320
@@ -32,6 +34,9 @@ _QUALITY = 70
 
 def main(_):
     pairs = training_pairs(pathlib.Path(_DATA.value))
+    if _PHOTOS.value:
+        photos = find_pictures([pathlib.Path(_PHOTOS.value) / "training"])
+        pairs += [Pair(photo, None, "photos") for photo in photos]
     pictures, masks = [], []
     for pair in pairs:
         picture = cv2.resize(read_picture(pair.picture), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
