@@ -65,7 +65,8 @@ def main(arguments):
         out = pathlib.Path(arguments[1])
         model, history = load_keras(out / "last.keras"), training_on(out)
         if _AVERAGE.value != 1:
-            average(model, load_model(started_from(out)), _AVERAGE.value)
+            record = json.loads((out / "settings.json").read_text(encoding="utf-8"))
+            average(model, load_model(started_from(record).name), _AVERAGE.value)
             history |= {"averaged": _AVERAGE.value}
     else:
         out = pathlib.Path(arguments[1])
@@ -116,10 +117,9 @@ def average(model, before, share):
     model.set_weights([(1 - share) * old + share * new for old, new in pairs])
 
 
-def started_from(run):
-    """The network that a run of `sodkeras train` went on from: a preset's name, or a file's."""
-    record = json.loads((run / "settings.json").read_text(encoding="utf-8"))
-    return pathlib.Path(record["changes"]["network"]).name
+def started_from(record):
+    """What a run of `sodkeras train` went on from, by its settings.json: a path, or a preset's name as one."""
+    return pathlib.Path(record["changes"]["network"])
 
 
 def take_eight_bits(name, trained):
@@ -172,7 +172,7 @@ def training(out):
 def training_on(run):
     """What a model card says of a run that went on from a preset or from where a GPU had stopped, and of all before."""
     record = json.loads((run / "settings.json").read_text(encoding="utf-8"))
-    network = pathlib.Path(record["changes"]["network"])
+    network = started_from(record)
     if _BEFORE.value:
         on_gpu = json.loads(pathlib.Path(_BEFORE.value).read_text(encoding="utf-8"))[network.stem]
         first = preset(on_gpu["start"].split()[0])["training"]
