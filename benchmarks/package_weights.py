@@ -59,6 +59,8 @@ def main(arguments):
         return take_eight_bits(f"{_NAME.value}_int8", pathlib.Path(_EIGHT_BITS.value))
     if len(arguments) != 2 or not _TITLE.value or not _CALIBRATE.value:
         raise app.UsageError("name one OUT, with --title and --calibrate, or --eight_bits")
+    if _AVERAGE.value != 1 and not (pathlib.Path(arguments[1]) / "settings.json").exists():
+        raise app.UsageError(f"--average needs a run of `sodkeras train` as OUT, got {arguments[1]}")
     if arguments[1] in preset_names():
         model, history = load_model(arguments[1]), preset(arguments[1])["training"]
     elif (pathlib.Path(arguments[1]) / "settings.json").exists():
