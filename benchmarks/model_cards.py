@@ -57,9 +57,11 @@ def card(preset, scores):
         ("epochs", ", ".join(f"{count} {stage}" for stage, count in training["epochs"].items())),
         ("time", f"{sum(training['minutes'].values())} minutes on {training['hardware']}, which did other work, too"),
     ]
-    if "averaged" in training:
-        share = training["averaged"]
-        facts.append(("averaged", f"{share:g} of what the last command made and {1 - share:g} of what it began with"))
+    share, runs = training.get("averaged", 1), training.get("runs", 1)
+    made = "the last command made" if runs == 1 else f"each of the last {runs} commands made"
+    if share < 1 or runs > 1:
+        began = f" and {1 - share:g} of what it began with" if share < 1 else ""
+        facts.append(("averaged", f"{share / runs:g} of what {made}{began}"))
     if "sharpened" in training:
         how = f"logits {training['sharpened']:g} times what was trained (`python benchmarks/own_sharpness.py`)"
         facts.append(("crisper", how))
@@ -81,7 +83,7 @@ def card(preset, scores):
     parts = [
         f"# {name}: {preset['title']}",
         tabulate(facts, headers=("", ""), tablefmt="github"),
-        "Commands, each going on from what the one before had made:",
+        f"Commands, each going on from what the one before had made{f', the last {runs} from one' * (runs > 1)}:",
         "\n".join(["```sh", *training["command"].split("; "), "```"]),
         "## What it was trained on",
         _DATA.format(**training["scenes"]),

@@ -1,6 +1,6 @@
 """Puts a trained run into the package: weights, the 8-bit file, and what a model card needs to say about them.
 
-usage: python benchmarks/package_weights.py OUT --name=NAME --title=TEXT --calibrate=FOLDER [--size=SIDE]
+usage: python benchmarks/package_weights.py OUT … --name=NAME --title=TEXT --calibrate=FOLDER [--size=SIDE]
            [--average=SHARE] [--sharpen=FACTOR] [--before=history.json]
        python benchmarks/package_weights.py --name=NAME --eight_bits=FILE.tflite
 
@@ -9,8 +9,9 @@ sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOL
 sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
 Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
 preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, or from NAME.keras of
-own_weights_gpu.py, whose history.json --before is. With --average the weights are that share of such a run's and the
-rest of the preset's that it started from. --size and --sharpen are what own_sharpness.py found best. Channels that
+own_weights_gpu.py, whose history.json --before is. Of several such runs, on the same pictures from the same start, the
+weights are the mean (a model soup: Wortsman et al., ICML 2022); with --average they are that share of the runs' and the
+rest of the preset's that they started from. --size and --sharpen are what own_sharpness.py found best. Channels that
 weight decay has switched off (|γ| < 1e-20) are taken out in any case.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
@@ -57,22 +58,9 @@ _ORIGIN = "trained by this project (benchmarks/own_weights.py) on pictures label
 def main(arguments):
     if _EIGHT_BITS.value:
         return take_eight_bits(f"{_NAME.value}_int8", pathlib.Path(_EIGHT_BITS.value))
-    if len(arguments) != 2 or not _TITLE.value or not _CALIBRATE.value:
-        raise app.UsageError("name one OUT, with --title and --calibrate, or --eight_bits")
-    if _AVERAGE.value != 1 and not (pathlib.Path(arguments[1]) / "settings.json").exists():
-        raise app.UsageError(f"--average needs a run of `sodkeras train` as OUT, got {arguments[1]}")
-    if arguments[1] in preset_names():
-        model, history = load_model(arguments[1]), preset(arguments[1])["training"]
-    elif (pathlib.Path(arguments[1]) / "settings.json").exists():
-        out = pathlib.Path(arguments[1])
-        model, history = load_keras(out / "last.keras"), training_on(out)
-        if _AVERAGE.value != 1:
-            record = json.loads((out / "settings.json").read_text(encoding="utf-8"))
-            average(model, load_model(started_from(record).name), _AVERAGE.value)
-            history |= {"averaged": _AVERAGE.value}
-    else:
-        out = pathlib.Path(arguments[1])
-        model, history = load_keras(last_run(out) / "last.keras"), training(out)
+    if len(arguments) < 2 or not _TITLE.value or not _CALIBRATE.value:
+        raise app.UsageError("name an OUT, with --title and --calibrate, or --eight_bits")
+    model, history = trained(arguments[1:])
     model, _ = prune(model)
     # What was widened has the name of what it was; the 8-bit file says its network's.
     renamed = type(model).from_config(model.get_config() | {"name": _NAME.value})
@@ -113,10 +101,33 @@ def main(arguments):
     write_preset(facts | {"name": eight_bits.stem, "title": f"{_TITLE.value}, in 8 bits"}, eight_bits)
 
 
-def average(model, before, share):
-    """Gives a network that share of its own weights and the rest of those of one of the same plan."""
-    pairs = zip(before.get_weights(), model.get_weights(), strict=True)
-    model.set_weights([(1 - share) * old + share * new for old, new in pairs])
+def trained(names):
+    """The network that OUT, or several, stand for, and what a model card says of how it was made."""
+    outs = [pathlib.Path(name) for name in names]
+    if all((out / "settings.json").exists() for out in outs):
+        models, history = [load_keras(out / "last.keras") for out in outs], training_on(*outs)
+        model, shares = models[0], [_AVERAGE.value / len(outs)] * len(outs)
+        if _AVERAGE.value != 1:
+            models.append(load_model(started_from(record_of(outs[0])).name))
+            shares.append(1 - _AVERAGE.value)
+            history |= {"averaged": _AVERAGE.value}
+        model.set_weights(mean_weights(models, shares))
+        return model, history
+    if len(outs) > 1 or _AVERAGE.value != 1:
+        raise app.UsageError(f"an average needs runs of `sodkeras train` as OUT, got {' '.join(names)}")
+    if names[0] in preset_names():
+        return load_model(names[0]), preset(names[0])["training"]
+    return load_keras(last_run(outs[0]) / "last.keras"), training(outs[0])
+
+
+def mean_weights(models, shares):
+    """What networks of one plan have as weights, each with its share."""
+    layers = zip(*(model.get_weights() for model in models), strict=True)
+    return [sum(share * values for share, values in zip(shares, layer, strict=True)) for layer in layers]
+
+
+def record_of(run):
+    return json.loads((run / "settings.json").read_text(encoding="utf-8"))
 
 
 def started_from(record):
@@ -146,7 +157,7 @@ def deflate(path):
 
 def training(out):
     """What a model card says of the runs in a folder."""
-    record = json.loads((last_run(out) / "settings.json").read_text(encoding="utf-8"))
+    record = record_of(last_run(out))
     how = json.loads((out / "how.json").read_text(encoding="utf-8"))
     epochs, minutes = {}, {}
     changed = "".join(f"{word}, " for word, told in (("wider", how["widen"]), ("revived", how["revive"])) if told)
@@ -171,10 +182,12 @@ def training(out):
     }
 
 
-def training_on(run):
-    """What a model card says of a run that went on from a preset or from where a GPU had stopped, and of all before."""
-    record = json.loads((run / "settings.json").read_text(encoding="utf-8"))
-    network = started_from(record)
+def training_on(*runs):
+    """What a model card says of runs that went on from a preset or from where a GPU had stopped, and of all before."""
+    records = [record_of(run) for run in runs]
+    network, data = started_from(records[0]), records[0]["data"]
+    if any(started_from(record) != network or record["data"] != data for record in records):
+        raise app.UsageError(f"runs to average need one start and the same pictures, got {' '.join(map(str, runs))}")
     if _BEFORE.value:
         on_gpu = json.loads(pathlib.Path(_BEFORE.value).read_text(encoding="utf-8"))[network.stem]
         first = preset(on_gpu["start"].split()[0])["training"]
@@ -183,22 +196,27 @@ def training_on(run):
         before["hardware"] = f"one {on_gpu['hardware']}"
     else:
         before = preset(network.name)["training"]
-    changes = record["changes"] | {"network": network.name}
-    given = " ".join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
-    seconds, settings = epoch_seconds(run), record["settings"]
-    stage = f"of {settings['steps_per_epoch']} steps, " if settings["steps_per_epoch"] else ""
-    stage += "as it is used"
-    here, hardware = f"{record['machine']['cores']} cores of {cpu_model()}", before["hardware"]
+    commands, epochs, minutes = [before["command"]], dict(before["epochs"]), dict(before["minutes"])
+    for run, record in zip(runs, records, strict=True):
+        changes = record["changes"] | {"network": network.name}
+        given = " ".join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
+        commands.append(f"sodkeras train --recipe={record['recipe']} --short {given}")
+        seconds, steps = epoch_seconds(run), record["settings"]["steps_per_epoch"]
+        stage = f"of {steps} steps, as it is used" if steps else "as it is used"
+        epochs[stage] = epochs.get(stage, 0) + len(seconds)
+        minutes[stage] = minutes.get(stage, 0) + round(sum(seconds) / 60)
+    here, hardware = f"{records[0]['machine']['cores']} cores of {cpu_model()}", before["hardware"]
     return {
-        "command": f"{before['command']}; sodkeras train --recipe={record['recipe']} --short {given}",
-        "data": record["data"],
+        "command": "; ".join(commands),
+        "runs": len(runs),
+        "data": data,
         "start": before["start"],
         "teacher": before["teacher"],
         "scenes": before["scenes"],
-        "epochs": before["epochs"] | {stage: before["epochs"].get(stage, 0) + len(seconds)},
-        "minutes": before["minutes"] | {stage: before["minutes"].get(stage, 0) + round(sum(seconds) / 60)},
+        "epochs": epochs,
+        "minutes": minutes,
         "hardware": hardware if hardware.startswith(here) else f"{here}, before on {hardware}",
-        "versions": record["versions"],
+        "versions": records[0]["versions"],
     }
 
 

@@ -17,18 +17,18 @@ import package_weights
 from absl import flags
 
 flags.FLAGS(["package_weights.py", "--name=n"])
-print(json.dumps(package_weights.training_on(pathlib.Path(sys.argv[1]))))
+print(json.dumps(package_weights.training_on(*map(pathlib.Path, sys.argv[1:]))))
 """
-AVERAGE = """
+MEAN = """
 import json
 import keras
 import package_weights
 
-before, model = (keras.Sequential([keras.Input([2]), keras.layers.Dense(1)]) for _ in range(2))
-for network, value in ((before, 1.0), (model, 2.0)):
+models = [keras.Sequential([keras.Input([2]), keras.layers.Dense(1)]) for _ in range(3)]
+for value, network in enumerate(models):
     network.set_weights([value + 0 * weight for weight in network.get_weights()])
-package_weights.average(model, before, 0.7)
-print(json.dumps([weight.ravel().tolist() for weight in model.get_weights()]))
+mean = package_weights.mean_weights(models, [0.3, 0.5, 0.2])
+print(json.dumps([weight.ravel().tolist() for weight in mean]))
 """
 
 
@@ -41,9 +41,9 @@ def said(script, *arguments):
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def told(run):
-    """What package_weights.py says of a run."""
-    return said(SCRIPT, str(run))
+def told(*runs):
+    """What package_weights.py says of runs."""
+    return said(SCRIPT, *map(str, runs))
 
 
 @pytest.fixture
@@ -73,7 +73,32 @@ def test_a_run_stands_behind_what_it_went_on_from(run):
     assert now["data"]["training"] == 7
 
 
-def test_an_average_has_the_share_of_the_new_weights():
-    kernel, bias = said(AVERAGE)
-    assert kernel == pytest.approx([1.7, 1.7])
-    assert bias == pytest.approx([1.7])
+def test_of_two_runs_both_are_told(run, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    record = json.loads((run / "settings.json").read_text())
+    record["changes"]["seed"] = 2
+    (other / "settings.json").write_text(json.dumps(record))
+    (other / "log.csv").write_text("epoch,step,seconds\n1,400,120\n")
+    one, both = told(run), told(run, other)
+    assert both["runs"] == 2
+    assert both["command"].startswith(one["command"] + "; sodkeras train ")
+    assert both["command"].endswith("--set=seed=2")
+    assert sum(both["epochs"].values()) == sum(one["epochs"].values()) + 1
+    assert sum(both["minutes"].values()) == pytest.approx(sum(one["minutes"].values()) + 2)
+
+
+def test_runs_on_other_pictures_are_not_averaged(run, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    record = json.loads((run / "settings.json").read_text())
+    record["data"]["sha256"] = "1"
+    (other / "settings.json").write_text(json.dumps(record))
+    with pytest.raises(AssertionError, match="the same pictures"):
+        told(run, other)
+
+
+def test_a_mean_has_each_networks_share():
+    kernel, bias = said(MEAN)
+    assert kernel == pytest.approx([0.9, 0.9])
+    assert bias == pytest.approx([0.9])
