@@ -83,7 +83,7 @@ def card(preset, scores):
     parts = [
         f"# {name}: {preset['title']}",
         tabulate(facts, headers=("", ""), tablefmt="github"),
-        f"Commands, each going on from what the one before had made{f', the last {runs} from one' * (runs > 1)}:",
+        f"Commands, each going on from what the one before had made{f'; the last {runs} from one' * (runs > 1)}:",
         "\n".join(["```sh", *training["command"].split("; "), "```"]),
         "## What it was trained on",
         _DATA.format(**training["scenes"]),

@@ -22,7 +22,8 @@ in 8 bits, LISTS is where own_weights.py --crowded=2 has left its own; the parts
         --data=LABELLED/photos --data=AGAIN.csv --data=LABELLED/crops --data=LABELLED/scenes
         --validation=LISTS/validation.csv --validation=LABELLED/validation …
 
-PEOPLE.csv has training.csv's lines of people, AGAIN.csv is a copy of pairs.csv in LABELLED/photos, beside it.
+PEOPLE.csv has training.csv's lines of people, AGAIN.csv is a copy of pairs.csv in LABELLED/photos, beside it. For the
+last two runs of csnet_l_x2 there were three such copies.
 """
 
 import csv
