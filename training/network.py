@@ -50,6 +50,8 @@ def build_model(settings):
 def load_weights(settings, model):
     """Fills the model, or its backbone, with the weights that the settings name.
 
+    Where `arguments` ask for another activation than a trained network's PReLU, its slopes stay behind.
+
     Raises:
         SodkerasError: if they cannot be had, or are of another network.
     """
@@ -64,8 +66,12 @@ def load_weights(settings, model):
 
 
 def _copy(source, model, name):
+    slopes = []
+    if getattr(source, "activation", None) != getattr(model, "activation", None):  # "relu" asked for, most often
+        layers = [layer for layer in source._flatten_layers() if isinstance(layer, keras.layers.PReLU)]
+        slopes = [id(layer.alpha) for layer in layers]
     try:
-        model.set_weights(source.get_weights())
+        model.set_weights([weight for weight in source.weights if id(weight) not in slopes])
     except ValueError:
         raise SodkerasError(f"The weights to begin with are of another network. Received: {name}") from None
 

@@ -1,5 +1,6 @@
 """Training goes on from a file: its network, its weights, its preprocessing, and nothing that only looks like it."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -36,6 +37,18 @@ def test_a_pruned_network_is_trained_further_as_it_is(file):
     assert half.get_layer("classifier").compute_dtype == "bfloat16"
 
 
+def test_prelu_becomes_relu_and_all_other_weights_stay(file):
+    trained, path = file
+    settings = Settings(network=path, arguments={"activation": "relu"})
+    model = build_model(settings)
+    load_weights(settings, model)
+    for layer in trained._flatten_layers():
+        if isinstance(layer, keras.layers.PReLU):
+            layer.alpha.assign(keras.ops.zeros_like(layer.alpha))  # which is ReLU
+    x = np.random.default_rng(0).normal(size=(1, 64, 48, 3)).astype("float32")
+    np.testing.assert_array_equal(model(x)["saliency_logits"], trained(x)["saliency_logits"])
+
+
 def test_what_cannot_be_trained_further(file, tmp_path):
     trained, path = file
     trained.inference_model().save(tmp_path / "inference.keras")
@@ -45,6 +58,6 @@ def test_what_cannot_be_trained_further(file, tmp_path):
         build_model(Settings(network="missing.keras"))
     with pytest.raises(SodkerasError, match=r"CSNet, .*u2netp.*or a \.keras file\. Received: 'CSNett'"):
         build_model(Settings(network="CSNett"))
-    settings = Settings(network=path, arguments={"activation": "relu"})  # there are fewer weights in it
+    settings = Settings(network=path, arguments={"simplified": False})  # other kernels
     with pytest.raises(SodkerasError, match="of another network"):
         load_weights(settings, build_model(settings))
