@@ -1,6 +1,7 @@
 """The network that a run's settings speak of, before it is trained."""
 
 import dataclasses
+import fnmatch
 import functools
 import inspect
 import pathlib
@@ -44,6 +45,15 @@ def build_model(settings):
         model.preprocessing = dataclasses.replace(model.preprocessing, **changes)
     except TypeError as error:
         raise SodkerasError(f"There is no such preprocessing ({error}). Received: {settings.preprocessing}") from None
+    for pattern in filter(None, settings.freeze.split(",")):
+        matched = [weight for weight in model.weights if fnmatch.fnmatchcase(weight.path, pattern)]
+        if not matched:
+            paths = ", ".join(weight.path for weight in model.weights[:3])
+            raise SodkerasError(
+                f"No weight is called so: there are {paths}, and others. Received: {pattern!r} in freeze"
+            )
+        for weight in matched:
+            weight.trainable = False
     return model
 
 

@@ -39,6 +39,8 @@ class Settings:
         preprocessing: what differs from the network's own `Preprocessing`, by name.
         backbone_weights: ImageNet weights: a name or a file, as `sodkeras.checkpoints.imagenet.load` takes them.
         initial_weights: a .keras file of the same network, to go on from.
+        freeze: weights that are not trained: patterns of their paths, with commas between, as in
+            "stage0*/alpha,fusion*/alpha"; "" to train all.
         augmentation: arguments of `sodkeras.data.Augmentation`.
         masks: "soft" (resized bilinear) or "nearest".
         cache: where prepared pictures are kept, see `sodkeras.data.pipeline.TrainingData`.
@@ -87,6 +89,7 @@ class Settings:
     preprocessing: dict = dataclasses.field(default_factory=dict)
     backbone_weights: str | None = None
     initial_weights: str | None = None
+    freeze: str = ""
     augmentation: dict = dataclasses.field(default_factory=dict)
     masks: str = "soft"
     cache: str | None = "memory"

@@ -49,6 +49,27 @@ def test_prelu_becomes_relu_and_all_other_weights_stay(file):
     np.testing.assert_array_equal(model(x)["saliency_logits"], trained(x)["saliency_logits"])
 
 
+def test_frozen_weights_stay_while_others_are_trained(file):
+    _, path = file
+    model = build_model(Settings(network=path, freeze="stage0*/alpha,classifier/*"))
+    before = [np.array(weight) for weight in model.weights]
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+    x = np.random.default_rng(0).normal(size=(2, 64, 48, 3)).astype("float32")
+    model.train_on_batch(x, {"saliency_logits": np.ones((2, 64, 48, 1), "float32")})
+    frozen, moved = set(), set()
+    for weight, old in zip(model.weights, before, strict=True):
+        (frozen if np.array_equal(weight, old) else moved).add(weight.path)
+    held = {
+        path
+        for path in frozen | moved
+        if path.startswith("classifier") or (path.startswith("stage0") and "alpha" in path)
+    }
+    assert len(held) > 3 and held <= frozen
+    assert any("stage1" in path and "alpha" in path for path in moved)
+    with pytest.raises(SodkerasError, match=r"No weight is called so: .*'stage9\*' in freeze"):
+        build_model(Settings(network=path, freeze="classifier/*,stage9*"))
+
+
 def test_what_cannot_be_trained_further(file, tmp_path):
     trained, path = file
     trained.inference_model().save(tmp_path / "inference.keras")
