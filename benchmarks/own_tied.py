@@ -6,7 +6,7 @@ NAME is a preset. 96 pictures of SOURCES, drawn at random, say in which of its P
 for what it saves (see sodkeras/tflite/tie_slopes.py); --change is how much it may change in all. Writes
 FOLDER/NAME.keras, to be trained on with the slopes held, and FOLDER/NAME.json, which package_weights.py reads:
 
-    sodkeras train --network=FOLDER/NAME.keras --set=freeze=*/alpha --set=batch_statistics=false …
+    sodkeras train --network=FOLDER/NAME.keras "--set=freeze=*/alpha" --set=batch_statistics=false …
 """
 
 import json
