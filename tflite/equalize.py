@@ -19,17 +19,16 @@ from sodkeras.tflite.rewrite import tap
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 #: Layers f with f(s·x) = s·f(x) for s > 0, channel by channel.
+_ACTIVATIONS = (keras.layers.ReLU, keras.layers.PReLU, keras.layers.LeakyReLU)
 _HOMOGENEOUS = (
-    keras.layers.ReLU,
-    keras.layers.PReLU,
-    keras.layers.LeakyReLU,
+    *_ACTIVATIONS,
     keras.layers.MaxPooling2D,
     keras.layers.AveragePooling2D,
     keras.layers.UpSampling2D,
     ResizeLike,
 )
 
-#: No channel is scaled by more: one that is all but dead in pictures seen may not be in others.
+#: No channel is multiplied by more: one that is all but dead in pictures seen may not be in others.
 _LARGEST = 64
 
 
@@ -60,7 +59,7 @@ def equalize(model, batches, strength=0.5):
         peak = np.max([next(peaks) for _ in group.tensors], axis=0)
         is_free = all(isinstance(layer, keras.layers.DepthwiseConv2D) for layer, _ in group.users)
         scale = np.where(peak > 0, peak, 1).astype(np.float32) ** np.float32(1 if is_free else strength)
-        scale = np.clip(scale, 1 / _LARGEST, _LARGEST)
+        scale = np.maximum(scale, np.float32(1 / _LARGEST))
         changed += int(np.count_nonzero(np.abs(np.log2(scale)) > 1))
         for layer in group.makers:
             _divide_output(layer, scale)
@@ -94,6 +93,10 @@ def _groups(model):
     """The groups of a flat model. A tensor is a list of groups, one after the other along its channels."""
     parts = {id(tensor): [_Group(tensor.shape[-1], False)] for tensor in model.inputs}
     found = []
+    # What only a ReLU is called on is never rounded: the ReLU is part of the operator that makes it.
+    stored = {
+        id(tensor) for layer, inputs, _ in calls(model) if not isinstance(layer, keras.layers.ReLU) for tensor in inputs
+    }
     convolved = {id(output) for layer, _, output in calls(model) if isinstance(layer, _CONVOLUTIONS)}
     for layer, inputs, output in calls(model):
         ways = [parts[id(tensor)] for tensor in inputs]
@@ -129,7 +132,9 @@ def _groups(model):
                 for group in way:
                     group.find().free = False
             parts[id(output)] = [_Group(output.shape[-1], False)]
-        if isinstance(layer, (keras.layers.ReLU, keras.layers.PReLU, keras.layers.Add)) and len(parts[id(output)]) == 1:
+        # Pooling and resizing make nothing larger, and concatenating neither.
+        measured = isinstance(layer, (*_CONVOLUTIONS, *_ACTIVATIONS, keras.layers.BatchNormalization, keras.layers.Add))
+        if measured and id(output) in stored and len(parts[id(output)]) == 1:
             parts[id(output)][0].find().tensors.append(output)
     for tensor in model.outputs:
         for group in parts[id(tensor)]:

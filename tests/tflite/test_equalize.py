@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 from helpers import photo, tiny_model
 from sodkeras.flatten import calls, flatten
@@ -31,6 +32,27 @@ def test_a_network_keeps_its_function_and_loses_its_outliers():
     assert equalize(flat, [batch]) > 0
     np.testing.assert_allclose(np.array(flat(batch)), expected, atol=1e-4)
     assert spread(flat, batch) < before / 2
+
+
+@pytest.mark.parametrize("activation", [None, "leaky"])
+def test_a_channel_far_larger_than_the_rest_comes_down_without_a_relu_too(activation):
+    """csnet_l_x2 with tied slopes had one of 60,000 beside others of 2: 8 bits had no step left for those."""
+    inputs = keras.Input((12, 12, 3))
+    a, b = (keras.layers.Conv2D(4, 1, name=name)(inputs) for name in "ab")
+    if activation == "leaky":
+        a, b = (keras.layers.LeakyReLU(0.01)(x) for x in (a, b))
+    both = keras.layers.Concatenate(name="both")([a, b])
+    model = keras.Model(inputs, keras.layers.DepthwiseConv2D(1)(both))
+    kernel = RNG.normal(size=(1, 1, 3, 4)).astype("float32")
+    # Below 0 far larger than above: what a leaky ReLU gives is small, what it takes in is not.
+    model.get_layer("a").set_weights([kernel * np.float32([1, 1, 1, 30000]), np.float32([0, 0, 0, -90000])])
+    batch = RNG.normal(size=(2, 12, 12, 3)).astype("float32")
+    expected = np.array(model(batch))
+    equalize(model, [batch])
+    np.testing.assert_allclose(np.array(model(batch)), expected, rtol=1e-3, atol=1e-3)
+    for name in ("a", "both"):
+        peaks = np.abs(keras.Model(inputs, model.get_layer(name).output)(batch)).max(axis=(0, 1, 2))
+        assert peaks.max() < 5 * np.median(peaks), (name, peaks)
 
 
 def test_sums_concatenations_and_depthwise_convolutions_keep_the_function():
