@@ -11,6 +11,7 @@ import keras
 
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, whole_file
+from sodkeras.training.settings import Settings
 
 # Settings that may change when a run goes on, for what is trained does not depend on them.
 _FREE = ("cache", "save_every", "samples", "prune", "fine_tune", "re_estimate")
@@ -63,7 +64,8 @@ def open_run(folder, record):
         return
     try:
         old = json.loads(read_bytes(path))
-        before, data = old["settings"], old["data"]["sha256"]
+        # A setting that is younger than the run had what is now its default.
+        before, data = Settings().to_dict() | old["settings"], old["data"]["sha256"]
     except (ValueError, KeyError, TypeError):
         raise SodkerasError(f"The file is damaged; choose another --out. Received: {path}") from None
     if not _has_begun(folder):

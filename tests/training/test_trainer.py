@@ -236,6 +236,17 @@ def test_a_folder_of_other_settings_is_refused(settings, pairs, tmp_path, change
     train(dataclasses.replace(settings, epochs=1, save_every=7, samples=0), pairs[:16], tmp_path)
 
 
+def test_a_run_goes_on_with_a_version_that_has_a_setting_more(settings, pairs, tmp_path):
+    settings = dataclasses.replace(settings, epochs=1)
+    train(settings, pairs[:16], tmp_path)
+    record = json.loads((tmp_path / "settings.json").read_text())
+    del record["settings"]["freeze"]
+    (tmp_path / "settings.json").write_text(json.dumps(record))
+    train(settings, pairs[:16], tmp_path)
+    with pytest.raises(SodkerasError, match=r"other settings \(freeze '', now 'unit\*'\)"):
+        train(dataclasses.replace(settings, freeze="unit*"), pairs[:16], tmp_path)
+
+
 def test_a_start_that_failed_leaves_the_folder_free(settings, pairs, tmp_path):
     with pytest.raises(SodkerasError, match="Fewer pictures than a batch of 100"):
         train(dataclasses.replace(settings, batch=100), pairs[:16], tmp_path)
