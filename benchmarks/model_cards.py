@@ -62,9 +62,6 @@ def card(preset, scores):
     if share < 1 or runs > 1:
         began = f" and {1 - share:g} of what it began with" if share < 1 else ""
         facts.append(("averaged", f"{share / runs:g} of what {made}{began}"))
-    if "tied_slopes" in training:
-        how = f"{training['tied_slopes']} of the PReLUs have one slope for all channels (`sodkeras.tflite.tie_slopes`)"
-        facts.append(("for 8 bits", how))
     if "sharpened" in training:
         how = f"logits {training['sharpened']:g} times what was trained (`python benchmarks/own_sharpness.py`)"
         facts.append(("crisper", how))

@@ -8,11 +8,11 @@ OUT is what benchmarks/own_weights.py was given as --out. The network of its las
 sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOLDER, to
 sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
 Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
-preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, from what own_tied.py
-made of one, or from NAME.keras of own_weights_gpu.py, whose history.json --before is. Of several such runs, on the
-same pictures from the same start, the weights are the mean (a model soup: Wortsman et al., ICML 2022); with --average
-they are that share of the runs' and the rest of the preset's that they started from. --size and --sharpen are what
-own_sharpness.py found best. Channels that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
+preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, or from NAME.keras of
+own_weights_gpu.py, whose history.json --before is. Of several such runs, on the same pictures from the same start, the
+weights are the mean (a model soup: Wortsman et al., ICML 2022); with --average they are that share of the runs' and the
+rest of the preset's that they started from. --size and --sharpen are what own_sharpness.py found best. Channels that
+weight decay has switched off (|γ| < 1e-20) are taken out in any case.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -194,10 +194,6 @@ def training_on(*runs):
         before = first | {name: first[name] | on_gpu[name] for name in ("epochs", "minutes")}
         before |= {name: on_gpu[name] for name in ("start", "scenes", "command")}
         before["hardware"] = f"one {on_gpu['hardware']}"
-    elif network.suffix:
-        tied = json.loads(network.with_suffix(".json").read_text(encoding="utf-8"))
-        before = preset(network.stem)["training"] | {"tied_slopes": len(tied["slopes"])}
-        before["command"] += f"; {tied['command']}"
     else:
         before = preset(network.name)["training"]
     commands, epochs, minutes = [before["command"]], dict(before["epochs"]), dict(before["minutes"])
@@ -210,8 +206,7 @@ def training_on(*runs):
         epochs[stage] = epochs.get(stage, 0) + len(seconds)
         minutes[stage] = minutes.get(stage, 0) + round(sum(seconds) / 60)
     here, hardware = f"{records[0]['machine']['cores']} cores of {cpu_model()}", before["hardware"]
-    tied = {"tied_slopes": before["tied_slopes"]} if "tied_slopes" in before else {}
-    return tied | {
+    return {
         "command": "; ".join(commands),
         "runs": len(runs),
         "data": data,

@@ -40,7 +40,8 @@ def convert(
         model: a model of this project, the path of a `.keras` file, or the name of a preset.
         folder: where to write.
         numerics: names from `sodkeras.tflite.numerics`, or their aliases.
-        calibration: a folder, files or globs of pictures like those the network will see; needed for `static_*`.
+        calibration: a folder, files or globs of pictures like those the network will see; needed for `static_*`, and
+            what other files are tried on.
         calibration_limit: pictures used at most, evenly spread over those found.
         keep_float: patterns (`fnmatch`) of the names of layers that stay in float in `static_*`; an empty list for
             none; by default convolutions whose weights do not fit into 8 bits, and products of matrices (see
@@ -71,12 +72,12 @@ def convert(
         if interface not in (None, *interfaces(name)):
             raise UsageError(f"The interface of {name} is one of {', '.join(interfaces(name))}. Received: {interface}")
     pictures, found = [], []
-    if any(map(needs_calibration, names)):
-        if not calibration:
-            raise SodkerasError(
-                "Integer activations need pictures to calibrate with, a hundred like those the network will see: give "
-                f"--calibrate=FOLDER. Received: {', '.join(names)}"
-            )
+    if any(map(needs_calibration, names)) and not calibration:
+        raise SodkerasError(
+            "Integer activations need pictures to calibrate with, a hundred like those the network will see: give "
+            f"--calibrate=FOLDER. Received: {', '.join(names)}"
+        )
+    if calibration:
         found = find_pictures([calibration] if isinstance(calibration, (str, os.PathLike)) else calibration)
         step = max(1, -(-len(found) // calibration_limit))
         pictures = [str(path) for path in found[::step]]

@@ -41,7 +41,7 @@ class _Conversion:
         results = []
         for numerics in self._job["numerics"]:
             self._say(f"converting {self._name}: {numerics}")
-            make = {"float32": self._float, "float16": self._float, "dynamic_wi8_afp32": self._dynamic}
+            make = {"float32": self._float, "float16": self._half, "dynamic_wi8_afp32": self._dynamic}
             content, details = make.get(numerics, self._integers)(numerics)
             results.append(self._finish(content, numerics, details))
         return results
@@ -50,14 +50,39 @@ class _Conversion:
     def _plain(self):
         return export(self._flat, f"{self._job['scratch']}/plain")
 
-    def _float(self, numerics):
+    def _float(self, _):
         import tensorflow as tf
 
-        converter = tf.lite.TFLiteConverter.from_saved_model(self._plain)
-        if numerics == "float16":
+        return tf.lite.TFLiteConverter.from_saved_model(self._plain).convert(), {}
+
+    def _half(self, _):
+        import tensorflow as tf
+
+        def convert(sums):
+            converter = tf.lite.TFLiteConverter.from_saved_model(self._plain)
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
-        return converter.convert(), {}
+            converter.target_spec._experimental_supported_accumulation_type = sums
+            return converter.convert()
+
+        tried = self._try_half()
+        # XNNPACK computes in half precision, where the processor can, if a file says that sums may be of 16 bits.
+        return convert(None if tried["problems"] else tf.float16), {"half_precision": tried}
+
+    def _try_half(self):
+        """How maps in half precision compare with Keras's, as `_parity`; with problems it is not to be used."""
+        from sodkeras.tflite.half_precision import HalfPrecisionRuntime
+        from sodkeras.tflite.verify import TOLERANCES
+
+        try:
+            found = self._compare(HalfPrecisionRuntime(self._model), self._pictures_for_parity)
+        except SodkerasError as error:
+            self._say(f"  the file does not allow half precision: {error}")
+            return {"problems": [str(error)]}
+        problems = found.violations(TOLERANCES["float16"])
+        what = "the file does not allow half precision, which is too far off" if problems else "in half precision"
+        self._say(f"  {what}: {_in_words(found)}")
+        return {"problems": problems} | _rounded(found)
 
     def _dynamic(self, numerics):
         from sodkeras.tflite.integer_source import convert_dynamic
@@ -131,6 +156,7 @@ class _Conversion:
 
     def _meet_budget(self, ranking, in_float):
         """The further layers that must stay in float, and a dict that says what was asked for and what it came to."""
+        from sodkeras.runtimes import LiteRTRuntime
         from sodkeras.tflite.float_budget import fewest_in_float
 
         budget, pictures = self._job["mae_budget"], self._some_pictures(_PICTURES_FOR_BUDGET)
@@ -140,7 +166,7 @@ class _Conversion:
             content = self._calibrated.quantize([*in_float, *more], "int8")
             trial.write_bytes(content)
             metadata = self._describe("static_wi8_ai8") | describe_tensors(content)
-            found = self._compare(trial, metadata, pictures)
+            found = self._compare(LiteRTRuntime(trial, metadata=metadata), pictures)
             self._say(f"  {len(more)} more layers in float: MAE {np.mean(found.mae):.4g}, the budget {budget:g}")
             return float(np.mean(found.mae))
 
@@ -186,11 +212,16 @@ class _Conversion:
         paths = paths[:: -(-len(paths) // count) or 1]
         return [(pathlib.Path(path).name, read_picture(path)) for path in paths]
 
-    def _compare(self, path, metadata, pictures):
-        from sodkeras.runtimes import LiteRTRuntime
+    def _compare(self, runtime, pictures):
         from sodkeras.tflite.verify import compare
 
-        return compare(self._keras, LiteRTRuntime(path, metadata=metadata), pictures)
+        return compare(self._keras, runtime, pictures)
+
+    @functools.cached_property
+    def _pictures_for_parity(self):
+        from sodkeras.tflite.lower import probe_picture
+
+        return self._some_pictures(_PICTURES_FOR_PARITY) or [("a made-up picture", probe_picture())]
 
     def _parity(self, path, metadata):
         """How the file's maps compare with the Keras model's, on calibration pictures or on a made-up one.
@@ -199,24 +230,31 @@ class _Conversion:
             SodkerasError: if the file gives no numbers or one map whatever the picture; if a float32 file differs by
                 more than rounding.
         """
-        from sodkeras.tflite.lower import probe_picture
+        from sodkeras.runtimes import LiteRTRuntime
         from sodkeras.tflite.verify import TOLERANCES, Tolerance
 
-        pictures = self._some_pictures(_PICTURES_FOR_PARITY)
-        found = self._compare(path, metadata, pictures or [("a made-up picture", probe_picture())])
-        summary = {name: float(f"{value:.4g}") for name, value in found.summary().items()}
-        self._say("  against Keras: " + ", ".join(f"{name} {value:g}" for name, value in summary.items()))
+        found = self._compare(LiteRTRuntime(path, metadata=metadata), self._pictures_for_parity)
+        self._say(f"  against Keras: {_in_words(found)}")
         tolerance = TOLERANCES[metadata["numerics"]]
         wrong = found.violations(Tolerance(worst_mae=_WRONG))
         if wrong and metadata["numerics"] == "float32":
             raise SodkerasError(f"The float file does not compute what Keras does. Received: {'; '.join(wrong)}")
-        return {"pictures": len(pictures), "problems": found.violations(tolerance)} | summary
+        pictures = len(self._pictures_for_parity) if self._job["pictures"] else 0
+        return {"pictures": pictures, "problems": found.violations(tolerance)} | _rounded(found)
 
     @functools.cached_property
     def _keras(self):
         from sodkeras.runtimes import KerasRuntime
 
         return KerasRuntime(self._model)
+
+
+def _rounded(found):
+    return {name: float(f"{value:.4g}") for name, value in found.summary().items()}
+
+
+def _in_words(found):
+    return ", ".join(f"{name} {value:g}" for name, value in _rounded(found).items())
 
 
 def _unusual_interface(numerics, interface):

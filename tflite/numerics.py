@@ -5,7 +5,7 @@ from sodkeras.errors import UsageError
 #: Full name to what it means.
 NUMERICS = {
     "float32": "weights and activations in 32-bit float",
-    "float16": "weights stored in 16-bit float, computed in 32-bit",
+    "float16": "weights stored in 16-bit float, computed in it where the processor can, else in 32-bit",
     "dynamic_wi8_afp32": "weights in 8-bit integer, activations in float",
     "static_wi8_ai8": "8-bit integer, input and output too, calibrated; float where weights do not fit",
     "static_wi8_ai16": "weights in 8-bit, activations in 16-bit integer, calibrated; no delegate takes it: slow",

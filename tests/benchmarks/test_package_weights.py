@@ -73,18 +73,6 @@ def test_a_run_stands_behind_what_it_went_on_from(run):
     assert now["data"]["training"] == 7
 
 
-def test_a_run_on_tied_slopes_says_how_they_were_tied(run, tmp_path):
-    record = json.loads((run / "settings.json").read_text())
-    record["changes"]["network"] = str(tmp_path / "csnet_l_x1.keras")
-    (run / "settings.json").write_text(json.dumps(record))
-    how = {"command": "python benchmarks/own_tied.py csnet_l_x1", "slopes": {"a/alpha": 0.0, "b/alpha": 0.5}}
-    (tmp_path / "csnet_l_x1.json").write_text(json.dumps(how))
-    before, now = preset("csnet_l_x1")["training"], told(run)
-    assert now["command"].startswith(f"{before['command']}; {how['command']}; sodkeras train ")
-    assert now["tied_slopes"] == 2
-    assert sum(now["minutes"].values()) == pytest.approx(sum(before["minutes"].values()) + 4)
-
-
 def test_of_two_runs_both_are_told(run, tmp_path):
     other = tmp_path / "other"
     other.mkdir()

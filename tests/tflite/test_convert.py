@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.schema_py_generated import Model
 
 from helpers import photo, tiny_model, write_photo
 from sodkeras import Predictor, Preprocessing, SodkerasError
@@ -169,6 +170,29 @@ def test_layers_that_only_float_has_are_float_and_leave_one_partition(photos, tm
     runtime = LiteRTRuntime(convert(model, tmp_path, ["int8"], photos)[0])
     assert runtime.metadata["float_layers"] == ["norm", "pool"]
     assert take_census(runtime.interpreter).problems() == []
+
+
+def test_a_float16_file_allows_half_precision_only_where_the_network_bears_it(converted, photos, tmp_path):
+    def allows(path):
+        model = Model.GetRootAs(path.read_bytes(), 0)
+        entries = {model.Metadata(i).Name(): model.Metadata(i).Buffer() for i in range(model.MetadataLength())}
+        return b"fp16accfp16" in model.Buffers(entries[b"reduced_precision_support"]).DataAsNumpy().tobytes()
+
+    assert allows(converted["float16"])
+    tried = LiteRTRuntime(converted["float16"]).metadata["half_precision"]
+    assert tried["problems"] == [] and 0 < tried["worst_mae"] < 0.01
+    inputs = keras.Input((32, 48, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same")(inputs)
+    # Seventy thousand is infinite in half precision.
+    x = keras.layers.Conv2D(1, 1, name="large", bias_initializer=keras.initializers.Constant(7e4))(x)
+    x = keras.layers.Conv2D(1, 1, kernel_initializer="ones", bias_initializer=keras.initializers.Constant(-7e4))(x)
+    model = InferenceModel(
+        inputs, keras.layers.Activation("sigmoid")(x), preprocessing=Preprocessing((32, 48)), name="large"
+    )
+    (path,) = convert(model, tmp_path, ["float16"], photos)
+    assert not allows(path)
+    metadata = LiteRTRuntime(path).metadata
+    assert metadata["half_precision"]["problems"] and metadata["parity"]["pictures"] == 4
 
 
 def test_integer_activations_without_pictures_are_refused_before_any_work(model, tmp_path):
