@@ -34,4 +34,6 @@ web:
 arm:
 	benchmarks/arm/setup.sh out/arm
 	python benchmarks/arm/networks.py --out=out/arm/models
-	python benchmarks/arm/instructions.py out/arm out/arm/models/*.tflite
+	python benchmarks/arm/instructions.py out/arm out/arm/models/*.tflite sodkeras/presets/*.tflite
+	python benchmarks/arm/half_precision.py out/arm sodkeras/presets/*_float16.tflite --pictures=examples \
+		--csv=out/arm/half_precision.csv

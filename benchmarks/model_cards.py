@@ -3,7 +3,7 @@
 usage: python benchmarks/model_cards.py
 
 Reads the presets without a source elsewhere, own_scores.csv (benchmarks/own_scores.py) and, where it is there,
-docs/weights/NAME.failures.md, what was seen to go wrong; an 8-bit file shares its network's. Draws
+docs/weights/NAME.failures.md, what was seen to go wrong; a file for phones shares its network's. Draws
 docs/weights/examples.jpg, the photos of examples/ with their maps, beside U²-Net†'s.
 """
 
@@ -79,7 +79,7 @@ def card(preset, scores):
         [row["set"], row["pictures"], row["model"], *(f"{row[key]} ({row[f'{key}_interval']})" for key in _SCORES)]
         for row in ours
     ]
-    failures = _DOCS / f"{name.removesuffix('_int8')}.failures.md"
+    failures = _DOCS / f"{name.removesuffix('_int8').removesuffix('_float16')}.failures.md"
     parts = [
         f"# {name}: {preset['title']}",
         tabulate(facts, headers=("", ""), tablefmt="github"),

@@ -5,8 +5,8 @@ usage: python benchmarks/package_weights.py OUT … --name=NAME --title=TEXT --c
        python benchmarks/package_weights.py --name=NAME --eight_bits=FILE.tflite
 
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
-sodkeras/presets/NAME.keras, its conversion, calibrated with 100 pictures of FOLDER, to
-sodkeras/presets/NAME_int8.tflite, each with a preset, NAME.json and NAME_int8.json, that says how it was trained.
+sodkeras/presets/NAME.keras, its conversions, tried and calibrated with 100 pictures of FOLDER, to NAME_float16.tflite
+and NAME_int8.tflite beside it, each with a preset, NAME.json and so on, that says how it was trained.
 Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
 preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, or from NAME.keras of
 own_weights_gpu.py, whose history.json --before is. Of several such runs, on the same pictures from the same start, the
@@ -51,6 +51,8 @@ _RUNS = {
     "with scenes": "wide",
     "with scenes at full size": "sharp",
 }
+#: What is packaged for phones, too: its numerics, and what they are called in names and titles.
+_FOR_PHONES = {"float16": ("float16", "in half precision"), "static_wi8_ai8": ("int8", "in 8 bits")}
 _PRESETS = pathlib.Path(__file__).parent.parent / "sodkeras" / "presets"
 _ORIGIN = "trained by this project (benchmarks/own_weights.py) on pictures labelled by U²-Net and by hand"
 
@@ -95,10 +97,12 @@ def main(arguments):
         # Under the preset's own name: it is what the file's metadata will say.
         source = pathlib.Path(folder) / weights.name
         shutil.copy(weights, source)
-        (converted,) = convert(source, folder, ["static_wi8_ai8"], _CALIBRATE.value)
-        eight_bits = _PRESETS / f"{_NAME.value}_int8.tflite"
-        shutil.copy(converted, eight_bits)
-    write_preset(facts | {"name": eight_bits.stem, "title": f"{_TITLE.value}, in 8 bits"}, eight_bits)
+        for converted, (short, words) in zip(
+            convert(source, folder, list(_FOR_PHONES), _CALIBRATE.value), _FOR_PHONES.values(), strict=True
+        ):
+            file = _PRESETS / f"{_NAME.value}_{short}.tflite"
+            shutil.copy(converted, file)
+            write_preset(facts | {"name": file.stem, "title": f"{_TITLE.value}, {words}"}, file)
 
 
 def trained(names):

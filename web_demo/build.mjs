@@ -79,7 +79,7 @@ async function findModels(folder) {
     const { name, numerics, preprocessing } = readDescription(json, jsonBeside(file));
     const size = `${preprocessing.height}×${preprocessing.width}`;
     const bytes = content.length;
-    const title = name.replace(/_int8$/, ""); // which is said after it
+    const title = name.replace(/_(int8|float16)$/, ""); // which is said after it
     const label = `${title} ${size}, ${NUMERICS[numerics] ?? numerics}, ${(bytes / 1e6).toFixed(1)} MB`;
     models.push({ file, json, label, bytes, isInteger: numerics === "static_wi8_ai8" });
   }

@@ -1,4 +1,4 @@
-"""The networks that benchmarks/arm counts, as .tflite files in float and 8 bits.
+"""The networks that benchmarks/arm counts, as .tflite files in float, 16-bit float and 8 bits.
 
 usage: python benchmarks/arm/networks.py [NAME or FILE.keras ...] [--out=out/arm/models]
 
@@ -43,11 +43,11 @@ def main(arguments):
     networks = NETWORKS | {"csnet_x1_relu": ("CSNet", {"width": 1.0, "activation": "relu"})}
     folder = pathlib.Path(FLAGS.out)
     for name in arguments[1:] or ["u2netp", "csnet_x1", "csnet_x1_relu", "dnl"]:
-        if len(list(folder.glob(f"{pathlib.Path(name).stem}-*.tflite"))) == 2:
+        if len(list(folder.glob(f"{pathlib.Path(name).stem}-*.tflite"))) == 3:
             continue
         is_random = name in networks and name not in preset_names()
         model = random_network(*networks[name], name) if is_random else name
-        for path in convert(model, folder, ["float32", "static_wi8_ai8"], [str(path) for path in PHOTOS]):
+        for path in convert(model, folder, ["float32", "float16", "static_wi8_ai8"], [str(path) for path in PHOTOS]):
             # A model is named by its class where it was imported; the table needs the file's name.
             named = path.with_name(f"{pathlib.Path(name).stem}-{path.name.partition('-')[2]}")
             print(path.rename(named), flush=True)

@@ -7,7 +7,9 @@ its preprocessing inside, and a .json beside it that says the same for apps.
 
 numerics:
   float32             weights and activations in 32-bit float (also: float)
-  float16             weights stored in 16-bit float: half the size
+  float16             weights stored in 16-bit float. ARM processors since 2018 compute in it, too, twice as much at a
+                      time, where the maps stay the same: this is tried on pictures of --calibrate, or on a made-up
+                      one, and the file allows it or not. Elsewhere it is computed in 32-bit float
   dynamic_wi8_afp32   weights in 8-bit integer, activations in float (also: dynamic); channels are brought to like
                       ranges on the pictures of --calibrate, or on a made-up one, and layers may stay in float
   static_wi8_ai8      8-bit integer, input and output too; needs --calibrate (also: int8). Channels are brought to like
@@ -23,6 +25,7 @@ inside the graph, by --inside:
 What is outside, `sodkeras predict` does itself, and the JSON beside the file says it to apps.
 
 examples:
+  sodkeras convert my_network.keras --numerics=float16 --calibrate=photos/ --out=phone
   sodkeras convert u2netp
   sodkeras convert u2netp --numerics=float32,int8 --calibrate=photos/ --out=phone
   sodkeras convert u2netp --numerics=int8 --calibrate=photos/ --inside=normalisation,resize,sigmoid --interface=uint8

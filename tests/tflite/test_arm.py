@@ -45,3 +45,14 @@ def test_a_file_gives_on_arm_what_it_gives_here_and_is_counted_to_the_instructio
 def test_what_does_not_run_there_is_one_sentence(machine, small_file, tmp_path):
     result = instructions(machine, small_file, "--cpus=no-such-processor", f"--csv={tmp_path}/table.csv")
     assert result.returncode != 0 and "The emulated no-such-processor did not run" in result.stderr
+
+
+def test_the_networks_in_the_package_have_their_maps_in_half_precision(machine, tmp_path):
+    network, table = ROOT / "sodkeras" / "presets" / "csnet_l_x1_float16.tflite", tmp_path / "table.csv"
+    command = [sys.executable, ARM / "half_precision.py", machine, network, "--count=1", f"--csv={table}"]
+    result = subprocess.run([*command, f"--pictures={ROOT / 'examples'}"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    with table.open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    # It was computed in 16 bits, for in 32 it would be the same to 1e-5.
+    assert row["pictures"] == "1" and float(row["largest"]) > 1e-4

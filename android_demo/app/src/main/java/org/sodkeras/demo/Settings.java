@@ -10,7 +10,6 @@ import org.sodkeras.core.Selection;
 /** What a person chose, kept between visits. A choice that this build or phone does not have becomes the default. */
 final class Settings {
     private static final int DEFAULT_THREADS = 4; // more reach into a phone's slow cores
-    private static final String SMALLEST = "static_wi8_ai8";
 
     private final SharedPreferences values;
     private final ModelStore store;
@@ -27,15 +26,15 @@ final class Settings {
     /** The chosen model; null if the app holds none. */
     BundledModel model() {
         BundledModel chosen = store.find(values.getString("file", ""));
-        if (chosen != null || store.models.isEmpty()) {
+        if (chosen != null) {
             return chosen;
         }
         for (BundledModel model : store.models) {
-            if (model.metadata.numerics.equals(SMALLEST)) {
-                return model;
+            if (chosen == null || model.metadata.quickness() > chosen.metadata.quickness()) {
+                chosen = model;
             }
         }
-        return store.models.get(0);
+        return chosen;
     }
 
     /** What the engine shall run; null if the app holds no model. */

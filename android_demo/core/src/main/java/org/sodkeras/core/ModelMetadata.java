@@ -16,6 +16,8 @@ public final class ModelMetadata {
     public final Preprocessing preprocessing;
     public final TensorDescription input;
     public final TensorDescription output;
+    /** Whether the file allows half precision, which phones' processors since 2018 compute twice as much of at a time. */
+    public final boolean halfPrecision;
 
     private ModelMetadata(JSONObject json) throws JSONException, ModelException {
         name = json.getString("name");
@@ -29,6 +31,8 @@ public final class ModelMetadata {
         preprocessing = Preprocessing.read(json.getJSONObject("preprocessing"));
         input = TensorDescription.read(json.getJSONObject("input_tensor"));
         output = TensorDescription.read(json.getJSONObject("output_tensor"));
+        JSONObject tried = json.optJSONObject("half_precision");
+        halfPrecision = tried != null && tried.getJSONArray("problems").length() == 0;
         int[] expected = {1, preprocessing.height, preprocessing.width, 3};
         if (!Arrays.equals(input.shape, expected)) {
             throw new ModelException(
@@ -55,6 +59,11 @@ public final class ModelMetadata {
             throw new ModelException("It needs the JSON that sodkeras convert wrote beside it. Received: none, and none inside.");
         }
         return parse(beside == null ? inside : inside == null ? beside : completed(beside, inside));
+    }
+
+    /** How quick a phone can be expected to be with it: of two files, that with more. */
+    public int quickness() {
+        return halfPrecision ? 2 : numerics.equals("static_wi8_ai8") ? 1 : 0;
     }
 
     private static String completed(String beside, String inside) throws ModelException {

@@ -42,6 +42,19 @@ public class PackagedNetworkTest {
     }
 
     @Test
+    public void halfPrecisionIsTakenForQuickerThanEightBits() throws Exception {
+        String folder = System.getProperty("sodkeras.presets");
+        byte[] half = Files.readAllBytes(new File(folder, "csnet_l_x1_float16.tflite").toPath());
+        String inside = FileMetadata.read(ByteBuffer.wrap(half));
+        ModelMetadata eightBits = ModelMetadata.read(preset, ByteBuffer.wrap(file));
+        assertTrue(ModelMetadata.parse(inside).quickness() > eightBits.quickness());
+        assertFalse(eightBits.halfPrecision);
+        JSONObject json = new JSONObject(inside);
+        json.getJSONObject("half_precision").getJSONArray("problems").put("worst_mae is 0.2");
+        assertTrue(ModelMetadata.parse(json.toString()).quickness() < eightBits.quickness());
+    }
+
+    @Test
     public void whatConvertWroteBesideAFileComesFirst() throws Exception {
         String inside = FileMetadata.read(ByteBuffer.wrap(file));
         assertEquals("static_wi8_ai8", ModelMetadata.read(null, ByteBuffer.wrap(file)).numerics);
