@@ -25,7 +25,7 @@ from sodkeras.errors import SodkerasError
 
 def define_flags(flag_values):
     flags.DEFINE_string("out", "out/demo", "The folder to write to.", flag_values=flag_values)
-    flags.DEFINE_string("model", "csnet_l_x1", "A preset's name or a .keras file.", flag_values=flag_values)
+    flags.DEFINE_string("model", "csnet_l_x2", "A preset's name or a .keras file.", flag_values=flag_values)
     flags.DEFINE_string("pictures", None, "A folder of photos instead of the examples.", flag_values=flag_values)
     flags.DEFINE_integer("runs", 10, "Measured runs for the latency.", lower_bound=1, flag_values=flag_values)
 
