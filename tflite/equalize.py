@@ -139,7 +139,8 @@ def _groups(model):
     for tensor in model.outputs:
         for group in parts[id(tensor)]:
             group.find().free = False
-    return [group for group in found if group.find() is group and group.tensors]
+    # One channel alone has no others to come closer to.
+    return [group for group in found if group.find() is group and group.tensors and group.channels > 1]
 
 
 def _divide_output(layer, scale):

@@ -94,7 +94,9 @@ def test_maps_of_the_networks_in_the_package_are_pythons(look, build, examples):
     for (model, name), (_, network_map, _) in found.items():
         expected, _ = expected_maps(presets, model, examples / name)
         assert expected.max() - expected.min() > 0.2  # else any two maps would agree
-        np.testing.assert_array_equal(network_map, expected, f"{model} {name}")
+        # Browsers compute float16 in float32, whose sums depend on their order.
+        tolerance = 1e-5 if "float16" in model else 0
+        np.testing.assert_allclose(network_map, expected, rtol=0, atol=tolerance, err_msg=f"{model} {name}")
 
 
 @pytest.mark.slow
