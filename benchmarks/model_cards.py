@@ -94,6 +94,11 @@ def card(preset, scores):
         "(`python benchmarks/own_scores.py --data=FOLDER`).",
         tabulate(rows, headers=("set", "pictures", "model", "maxF", "MAE"), tablefmt="github", disable_numparse=True),
     ]
+    if name.endswith("_float16"):
+        parts.append(
+            "Scored on x86, which computes float16 in single precision. What half precision on ARM does to the maps: "
+            "[docs/results.md](../results.md)."
+        )
     parts.append("![The photos of examples/ with the maps of each network](examples.jpg)")
     if failures.exists():
         parts += ["## What goes wrong", failures.read_text(encoding="utf-8").strip()]
