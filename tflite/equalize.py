@@ -18,8 +18,8 @@ from sodkeras.layers import ResizeLike
 from sodkeras.tflite.rewrite import tap
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
-#: Layers f with f(s·x) = s·f(x) for s > 0, channel by channel.
 _ACTIVATIONS = (keras.layers.ReLU, keras.layers.PReLU, keras.layers.LeakyReLU)
+#: Layers f with f(s·x) = s·f(x) for s > 0, channel by channel.
 _HOMOGENEOUS = (
     *_ACTIVATIONS,
     keras.layers.MaxPooling2D,

@@ -20,7 +20,7 @@ _OF_ROUNDING = 0.75 * 2**-11 / 3**0.5
 class HalfPrecisionRuntime:
     """Runs a Keras model with the rounding that half precision has on ARM; convolutions' sums get theirs at random.
 
-    Held against an emulated Cortex-A76 by benchmarks/arm/half_precision.py.
+    benchmarks/NOTES.md holds it against an emulated Cortex-A76.
 
     Args:
         model: an `InferenceModel`.
