@@ -24,6 +24,7 @@ VERBS = (
     "data",
     "pseudo-label",
     "train",
+    "prune",
     "report",
 )
 

@@ -2,8 +2,18 @@
 
 from sodkeras.pruning.criteria import CRITERIA
 from sodkeras.pruning.prune import prune
+from sodkeras.pruning.reconstruct import reconstruct
 from sodkeras.pruning.recovery import fine_tune, re_estimate_statistics, released_fine_tune
 from sodkeras.pruning.revive import revive
 from sodkeras.pruning.widen import widen
 
-__all__ = ["CRITERIA", "fine_tune", "prune", "re_estimate_statistics", "released_fine_tune", "revive", "widen"]
+__all__ = [
+    "CRITERIA",
+    "fine_tune",
+    "prune",
+    "re_estimate_statistics",
+    "reconstruct",
+    "released_fine_tune",
+    "revive",
+    "widen",
+]

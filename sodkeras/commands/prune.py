@@ -1,0 +1,112 @@
+"""sodkeras prune: a smaller and faster U²-Net out of a trained one, by pictures without masks, with no training.
+
+usage: sodkeras prune MODEL --pictures=FOLDER --out=FILE.keras [--flag=value ...]
+
+MODEL is a U²-Net: a preset's name or a .keras file. Channels that follow from others on the pictures go, and the
+convolutions are fitted, one after the other, to what they computed before. Some 40 pictures of the kind that the
+network will see are enough; each takes seconds and 150 MB at 320x320.
+
+--tolerance says how much may be lost wherever channels go; what that comes to at the end is printed. --filters says
+instead how many channels each block keeps. Look at the maps (sodkeras predict), or score them (sodkeras evaluate), then
+convert. To go on training: sodkeras train --recipe=fine_tune --network=FILE.keras --set=batch_statistics=false.
+
+A CSNet is pruned while it is trained: sodkeras train --recipe=csnet_prune.
+
+example:
+  sodkeras prune u2netp --pictures=photos/ --out=small.keras
+  sodkeras convert small.keras --numerics=int8 --calibrate=photos/ --out=phone
+"""
+
+import pathlib
+import sys
+
+from absl import flags
+
+from sodkeras.errors import SodkerasError, UsageError
+
+
+def define_flags(flag_values):
+    flags.DEFINE_list("pictures", [], "Files, folders or globs of pictures.", flag_values=flag_values)
+    flags.DEFINE_string("out", None, "The .keras file to write.", flag_values=flag_values)
+    flags.DEFINE_float(
+        "tolerance",
+        0.05,
+        "The share of variance that may be lost where channels go.",
+        lower_bound=0,
+        upper_bound=0.99,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_list(
+        "filters",
+        None,
+        "Channels of each block, encoder from the outside in, then decoder from the inside out.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer("limit", 40, "Pictures at most.", lower_bound=1, flag_values=flag_values)
+    flags.DEFINE_integer("seed", 0, "Of the pixels that are looked at.", flag_values=flag_values)
+
+
+def run(flag_values, arguments):
+    from sodkeras.commands.startup import import_keras
+    from sodkeras.pictures import find_pictures
+    from sodkeras.weights import load_model, preset, preset_names
+
+    if len(arguments) != 1:
+        raise UsageError("name one model")
+    out = pathlib.Path(flag_values.out or "")
+    if not flag_values.pictures or out.suffix != ".keras":
+        raise UsageError("name --pictures and --out=FILE.keras")
+    name = arguments[0]
+    if not name.lower().endswith(".keras"):
+        preset(name)  # a wrong name is said at once
+    filters = flag_values.filters and [_whole(count) for count in flag_values.filters]
+    found = find_pictures(flag_values.pictures)
+    import_keras()
+
+    from sodkeras.analysis.complexity import complexity
+    from sodkeras.files import whole_file
+    from sodkeras.keras_file import load_keras
+    from sodkeras.pruning import reconstruct
+
+    model = load_model(name) if name in preset_names() else load_keras(pathlib.Path(name))
+    pictures = _read(found[:: max(1, -(-len(found) // flag_values.limit))], model.preprocessing)
+    try:
+        network, errors = reconstruct(model, pictures, flag_values.tolerance, filters, flag_values.seed)
+    except ValueError as error:
+        raise SodkerasError(str(error)) from None
+    network.name = out.stem  # files made of it are called so
+    with whole_file(out) as temporary:
+        network.save(temporary)
+    before, after = complexity(model), complexity(network)
+    print(f"{before.parameters:,} → {after.parameters:,} parameters")
+    print(f"{before.multiply_adds / 1e9:.2f} → {after.multiply_adds / 1e9:.2f} G multiply-adds")
+    print(f"{100 * errors['fusion_conv']:.1f} % of the logits' variance lost on these {len(pictures)} pictures")
+    print(out)
+    return 0
+
+
+def _whole(count):
+    try:
+        return int(count)
+    except ValueError:
+        raise UsageError(f"--filters takes whole numbers. Received: {count}") from None
+
+
+def _read(paths, preprocessing):
+    """The pictures, preprocessed; those that cannot be read are named and left out."""
+    import numpy as np
+    from tqdm import tqdm
+
+    from sodkeras.pictures import read_picture
+
+    read, failures = [], []
+    for path in tqdm(paths, "reading", unit="picture"):
+        try:
+            read.append(preprocessing(read_picture(path)))
+        except SodkerasError as error:
+            failures.append(f"{path}: {error}")
+    if not read:
+        raise SodkerasError(f"None of {len(paths)} pictures can be read. {failures[0]}")
+    for failure in failures:
+        print(f"sodkeras prune: left out, {failure}", file=sys.stderr)
+    return np.concatenate(read)

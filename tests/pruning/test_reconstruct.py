@@ -1,0 +1,115 @@
+"""Channels of a U²-Net: those that follow from others go without a trace, and the rest is fitted."""
+
+import keras
+import numpy as np
+import pytest
+
+from sodkeras.analysis.complexity import complexity
+from sodkeras.layers import ResidualU
+from sodkeras.models import CSNet, U2Net
+from sodkeras.pruning import reconstruct
+
+VARIANT = {
+    "encoder": [["RSU-4", 3, 8], ["RSU-3", 3, 8], ["RSU-4F", 3, 8]],
+    "decoder": [["RSU-3", 3, 8], ["RSU-4", 3, 8]],
+}
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    coarse = np.random.default_rng(0).normal(size=(12, 8, 8, 3)).astype("float32")
+    return np.asarray(keras.ops.image.resize(coarse, (SIZE, SIZE)))
+
+
+def network(seed=0, **arguments):
+    """A network whose batch norms do something, too."""
+    keras.utils.set_random_seed(seed)
+    model = U2Net(VARIANT, **arguments)
+    generator = np.random.default_rng(seed)
+    for weight in model.weights:
+        if any(part in weight.path for part in ("gamma", "variance", "beta", "moving_mean")):
+            scale = weight.path.endswith(("gamma", "variance"))
+            weight.assign(generator.normal(scale, 0.3, weight.shape).clip(0.3 if scale else -1))
+    return model
+
+
+def duplicate(model):
+    """Makes the second half of each block's channels copies of the first, those of its ends and nothing behind."""
+    for stage in model.layers:
+        if isinstance(stage, ResidualU):
+            for unit in (stage.input_unit, stage.decoder_units[-1]):
+                for weight in unit.weights:
+                    values = np.array(weight)
+                    values[..., 4:] = values[..., :4] * (2 if "gamma" in weight.path or "beta" in weight.path else 1)
+                    weight.assign(values)
+    return model
+
+
+def logits(model, pictures):
+    return {key: np.asarray(value) for key, value in model(pictures).items()}
+
+
+def channels(model):
+    return [stage.filters for stage in model.layers if isinstance(stage, ResidualU)]
+
+
+def test_channels_that_follow_from_others_leave_no_trace(pictures):
+    model = duplicate(network())
+    smaller, errors = reconstruct(model, pictures, tolerance=1e-6)
+    assert max(channels(smaller)) <= 4
+    assert complexity(smaller).parameters < 0.6 * complexity(model).parameters
+    assert errors["fusion_conv"] < 1e-6
+    unseen = np.random.default_rng(1).normal(size=(2, SIZE, SIZE, 3)).astype("float32")
+    for key, before in logits(model, unseen).items():
+        assert np.abs(logits(smaller, unseen)[key] - before).max() < 0.01 * before.std(), key
+
+
+def test_nothing_changes_where_every_channel_stays(pictures):
+    model = network()
+    same, errors = reconstruct(model, pictures, filters=[8] * 5)
+    for ours, theirs in zip(same.weights, model.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5, err_msg=ours.path)
+    assert max(errors.values()) < 1e-9
+
+
+def test_fitting_beats_slicing(pictures):
+    """Against the same channels with the weights that they had."""
+    model = network()
+    smaller, errors = reconstruct(model, pictures, filters=[6, 6, 6, 6, 6])
+    sliced, _ = reconstruct(model, pictures[:1] * 0, filters=[6, 6, 6, 6, 6])  # black pictures say nothing
+    unseen = np.asarray(
+        keras.ops.image.resize(np.random.default_rng(2).normal(size=(8, 8, 8, 3)).astype("float32"), (SIZE, SIZE))
+    )
+    wanted = logits(model, unseen)["saliency_logits"]
+    off = [np.square(logits(m, unseen)["saliency_logits"] - wanted).mean() / wanted.var() for m in (smaller, sliced)]
+    assert off[0] < 0.5 * off[1]
+    # What it says of itself on these pictures is true on others of the kind, or nearly so.
+    assert 0.2 * off[0] < errors["fusion_conv"] < 2 * off[0]
+
+
+def test_a_smaller_tolerance_keeps_more(pictures):
+    counts = [channels(reconstruct(network(), pictures, tolerance)[0]) for tolerance in (0.3, 0.02)]
+    assert all(few <= many for few, many in zip(*counts, strict=True)) and sum(counts[0]) < sum(counts[1])
+
+
+def test_it_is_a_network_like_others(pictures, tmp_path):
+    smaller, _ = reconstruct(network(input_shape=(SIZE, SIZE, 3)), pictures, filters=[5, 6, 7, 4, 3])
+    assert channels(smaller) == [5, 6, 7, 4, 3]
+    smaller.save(tmp_path / "smaller.keras")
+    again = keras.models.load_model(tmp_path / "smaller.keras")
+    np.testing.assert_array_equal(again(pictures)["saliency_logits"], smaller(pictures)["saliency_logits"])
+
+
+def test_bad_arguments(pictures):
+    model = network()
+    with pytest.raises(ValueError, match=r"takes a U2Net\. Received: CSNet"):
+        reconstruct(CSNet(width=1), pictures)
+    with pytest.raises(ValueError, match=r"\[N, H, W, 3\]. Received: \(32, 32, 3\)"):
+        reconstruct(model, pictures[0])
+    with pytest.raises(ValueError, match=r"for 5 blocks.*Received: \[4, 4\]"):
+        reconstruct(model, pictures, filters=[4, 4])
+    with pytest.raises(ValueError, match=r"Received: \[9, 8, 8, 8, 8\]"):
+        reconstruct(model, pictures, filters=[9, 8, 8, 8, 8])
+    with pytest.raises(ValueError, match=r"Received: 1\.5"):
+        reconstruct(model, pictures, tolerance=1.5)
