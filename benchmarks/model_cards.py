@@ -45,17 +45,15 @@ def card(preset, scores):
     training, name = preset["training"], preset["name"]
     height, width = preset["preprocessing"]["size"]
     facts = [
-        ("network", f"{preset['model']}, channel plan in sodkeras/presets/{name}.json"),
+        ("network", f"{preset['model']}, its channels in sodkeras/presets/{name}.json"),
         ("parameters", f"{preset['parameters']:,}"),
         ("multiply-adds, papers' FLOPs", f"{preset['multiply_adds'] / 1e6:.0f} M, {preset['flops'] / 1e6:.0f} M"),
         ("picture", f"{height}×{width}, RGB"),
         ("file", f"{preset['file']}, {preset['bytes'] / 1e6:.2f} MB"),
         ("licence of the weights", preset["licence"]),
         ("began as", training["start"] or "random weights"),
-        ("teacher", f"{training['teacher']}; of scenes {training['scenes']['teacher']} (Apache-2.0)"),
-        ("pictures", f"{training['data']['training']} to train on, {training['data']['validation']} to validate with"),
-        ("epochs", ", ".join(f"{count} {stage}" for stage, count in training["epochs"].items())),
-        ("time", f"{sum(training['minutes'].values())} minutes on {training['hardware']}, which did other work, too"),
+        *(_how_pruned(training["pruned"]) if "pruned" in training else ()),
+        *(_how_trained(training) if training["epochs"] else ()),
     ]
     share, runs = training.get("averaged", 1), training.get("runs", 1)
     made = "the last command made" if runs == 1 else f"each of the last {runs} commands made"
@@ -86,7 +84,7 @@ def card(preset, scores):
         f"Commands, each going on from what the one before had made{f'; the last {runs} from one' * (runs > 1)}:",
         "\n".join(["```sh", *training["command"].split("; "), "```"]),
         "## What it was trained on",
-        _DATA.format(**training["scenes"]),
+        (_PRUNED if "pruned" in training else _DATA.format(**training["scenes"])) + _USE,
         "## Scores",
         "Pictures that were not trained on, nor used to choose an epoch, nor a setting but where this card says so, "
         "scored in 8 bit at their own size against masks at > 127. maxF is from precision and recall averaged over "
@@ -105,6 +103,30 @@ def card(preset, scores):
     return "\n\n".join(parts) + "\n"
 
 
+def _how_trained(training):
+    data = training["data"]
+    rows = [
+        ("pictures", f"{data['training']} to train on, {data['validation']} to validate with"),
+        ("epochs", ", ".join(f"{count} {stage}" for stage, count in training["epochs"].items())),
+        ("time", f"{sum(training['minutes'].values())} minutes on {training['hardware']}, which did other work, too"),
+    ]
+    if "teacher" in training:
+        rows[:0] = [("teacher", f"{training['teacher']}; of scenes {training['scenes']['teacher']} (Apache-2.0)")]
+    return rows
+
+
+def _how_pruned(how):
+    before, after = how["parameters"]
+    share = how["multiply_adds"][1] / how["multiply_adds"][0]
+    return [
+        ("pruned", f"from {before:,} to {after:,} parameters, to {100 * share:.0f} % of the multiply-adds"),
+        ("fitted on", f"{how['pictures']} photos, {100 * how['lost']:.1f} % of the logits' variance lost on them"),
+        ("channels that blocks keep", ", ".join(map(str, how["filters"]))),
+    ]
+
+
+_PRUNED = """By its authors on DUTS-TR, 10,553 photos with masks, before channels were taken out of it here."""
+
 _DATA = """Photos labelled by the teacher: 1,000 of MSRA, the 128 of COCO128, and 666 of animals, tools, people, rooms,
 streets and buildings, which packages of Debian and npm bring along (`benchmarks/own_photos.py` lists and fetches them),
 with 1,584 parts of these. With masks that others made: 172 horses of the Weizmann set and 290 photos of people.
@@ -114,8 +136,9 @@ photos of the packages were there to choose settings by. MSRA, COCO128, horses a
 or unknown licence; so are photos of npm's packages, whatever licence a package gives itself (MIT, BSD, Apache-2.0);
 Debian's are in the public domain or under CC BY, CC BY-SA or GPL. None is distributed, only what a network learned. All
 masks by hand are of people and horses: the network knows those best. It has learned U²-Net's mistakes along with the
-rest, and whatever bias is in DUTS-TR, on which U²-Net was trained. It finds what stands out in a photo; do not use it
-to decide anything about a person."""
+rest, and whatever bias is in DUTS-TR, on which U²-Net was trained."""
+
+_USE = """ It finds what stands out in a photo; do not use it to decide anything about a person."""
 
 
 if __name__ == "__main__":

@@ -6,13 +6,15 @@ usage: python benchmarks/package_weights.py OUT … --name=NAME --title=TEXT --c
 
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
 sodkeras/presets/NAME.keras, its conversions, tried and calibrated with 100 pictures of FOLDER, to NAME_float16.tflite
-and NAME_int8.tflite beside it, each with a preset, NAME.json and so on, that says how it was trained.
+and NAME_int8.tflite beside it, each with a preset, NAME.json and so on, that says how it was trained. What is larger
+than a megabyte is left out.
 Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
-preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, or from NAME.keras of
-own_weights_gpu.py, whose history.json --before is. Of several such runs, on the same pictures from the same start, the
-weights are the mean (a model soup: Wortsman et al., ICML 2022); with --average they are that share of the runs' and the
-rest of the preset's that they started from. --size and --sharpen are what own_sharpness.py found best. Channels that
-weight decay has switched off (|γ| < 1e-20) are taken out in any case.
+preset of ours, too, what `sodkeras prune` wrote, or the folder of a run of `sodkeras train` that went on from such a
+preset, from such a file, or from NAME.keras of own_weights_gpu.py, whose history.json --before is. Of several such
+runs, on the same pictures from the same start, the weights are the mean (a model soup: Wortsman et al., ICML 2022);
+with --average they are that share of the runs' and the rest of what they started from. --size and --sharpen are what
+own_sharpness.py found best. Channels of a CSNet that weight decay has switched off (|γ| < 1e-20) are taken out in any
+case.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -21,6 +23,7 @@ import csv
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import tempfile
@@ -31,6 +34,7 @@ from absl import app, flags
 from sodkeras.analysis.complexity import complexity
 from sodkeras.files import whole_file
 from sodkeras.keras_file import load_keras
+from sodkeras.models import CSNet
 from sodkeras.pruning import prune
 from sodkeras.tflite.benchmark import cpu_model
 from sodkeras.tflite.convert import convert
@@ -53,7 +57,12 @@ _RUNS = {
 }
 #: What is packaged for phones, too: its numerics, and what they are called in names and titles.
 _FOR_PHONES = {"float16": ("float16", "in half precision"), "static_wi8_ai8": ("int8", "in 8 bits")}
+_LARGEST = 1_000_000
 _PRESETS = pathlib.Path(__file__).parent.parent / "sodkeras" / "presets"
+_PRUNED_ORIGIN = (
+    "U²-Net† of Qin et al., U²-Net, Pattern Recognition 2020, trained on DUTS-TR by the authors, with fewer channels "
+    "(`sodkeras prune`, benchmarks/package_weights.py)"
+)
 _ORIGIN = "trained by this project (benchmarks/own_weights.py) on pictures labelled by U²-Net and by hand"
 
 
@@ -63,7 +72,8 @@ def main(arguments):
     if len(arguments) < 2 or not _TITLE.value or not _CALIBRATE.value:
         raise app.UsageError("name an OUT, with --title and --calibrate, or --eight_bits")
     model, history = trained(arguments[1:])
-    model, _ = prune(model)
+    if isinstance(model, CSNet):
+        model, _ = prune(model)
     # What was widened has the name of what it was; the 8-bit file says its network's.
     renamed = type(model).from_config(model.get_config() | {"name": _NAME.value})
     renamed.set_weights(model.get_weights())
@@ -71,38 +81,47 @@ def main(arguments):
     if _SIZE.value:
         model.preprocessing = dataclasses.replace(model.preprocessing, size=(_SIZE.value, _SIZE.value))
     if _SHARPEN.value != 1:
-        classifier = model.get_layer("classifier")  # behind it there is only upsampling, which is linear
-        classifier.set_weights([_SHARPEN.value * values for values in classifier.get_weights()])
+        last = model.get_layer("classifier" if isinstance(model, CSNet) else "fusion_conv")
+        # Behind it there is only upsampling, which is linear.
+        last.set_weights([_SHARPEN.value * values for values in last.get_weights()])
         history = history | {"sharpened": _SHARPEN.value * history.get("sharpened", 1)}
     cost = complexity(model)
+    is_csnet = isinstance(model, CSNet)
     facts = {
         "name": _NAME.value,
         "title": _TITLE.value,
         "model": type(model).__name__,
-        "arguments": {"width": model.width, "plan": model.channels},
+        "arguments": {"width": model.width, "plan": model.channels} if is_csnet else {"variant": model.variant},
         "preprocessing": model.preprocessing.to_dict(),
         "licence": "Apache-2.0",
-        "origin": _ORIGIN,
+        "origin": _PRUNED_ORIGIN if "pruned" in history else _ORIGIN,
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
         "flops": cost.flops,
         "training": history,
     }
-    weights = _PRESETS / f"{_NAME.value}.keras"
-    with whole_file(weights) as temporary:
-        model.save(temporary)
-        deflate(temporary)
-    write_preset(facts, weights)
     with tempfile.TemporaryDirectory() as folder:
         # Under the preset's own name: it is what the file's metadata will say.
-        source = pathlib.Path(folder) / weights.name
-        shutil.copy(weights, source)
+        source = pathlib.Path(folder) / f"{_NAME.value}.keras"
+        model.save(source)
+        deflate(source)
+        take(source, source.name, facts)
         for converted, (short, words) in zip(
             convert(source, folder, list(_FOR_PHONES), _CALIBRATE.value), _FOR_PHONES.values(), strict=True
         ):
-            file = _PRESETS / f"{_NAME.value}_{short}.tflite"
-            shutil.copy(converted, file)
-            write_preset(facts | {"name": file.stem, "title": f"{_TITLE.value}, {words}"}, file)
+            name = f"{_NAME.value}_{short}"
+            take(converted, f"{name}.tflite", facts | {"name": name, "title": f"{_TITLE.value}, {words}"})
+
+
+def take(made, name, facts):
+    """Puts a file, under a name, and its preset into the package."""
+    size = pathlib.Path(made).stat().st_size
+    if size > _LARGEST:
+        print(f"{name} is left out: {size / 1e6:.2f} MB")
+        return
+    with whole_file(_PRESETS / name) as temporary:
+        shutil.copy(made, temporary)
+    write_preset(facts, _PRESETS / name)
 
 
 def trained(names):
@@ -112,11 +131,14 @@ def trained(names):
         models, history = [load_keras(out / "last.keras") for out in outs], training_on(*outs)
         model, shares = models[0], [_AVERAGE.value / len(outs)] * len(outs)
         if _AVERAGE.value != 1:
-            models.append(load_model(started_from(record_of(outs[0])).name))
+            start = started_from(record_of(outs[0]))
+            models.append(load_keras(start) if is_pruned(start) else load_model(start.name))
             shares.append(1 - _AVERAGE.value)
             history |= {"averaged": _AVERAGE.value}
         model.set_weights(mean_weights(models, shares))
         return model, history
+    if is_pruned(outs[0]):
+        return load_keras(outs[0]), pruned(outs[0])
     if len(outs) > 1 or _AVERAGE.value != 1:
         raise app.UsageError(f"an average needs runs of `sodkeras train` as OUT, got {' '.join(names)}")
     if names[0] in preset_names():
@@ -137,6 +159,28 @@ def record_of(run):
 def started_from(record):
     """What a run of `sodkeras train` went on from, by its settings.json: a path, or a preset's name as one."""
     return pathlib.Path(record["changes"]["network"])
+
+
+def is_pruned(file):
+    """Whether it is what `sodkeras prune` wrote, with its .json beside it."""
+    return file.suffix == ".keras" and file.with_suffix(".json").exists()
+
+
+def pruned(file):
+    """What a model card says of a file of `sodkeras prune`."""
+    record = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    how = {name: record[name] for name in ("pictures", "tolerance", "filters", "parameters", "multiply_adds")}
+    filters = f"--filters={','.join(map(str, how['filters']))}"
+    chosen = filters if how["tolerance"] is None else f"--tolerance={how['tolerance']}"
+    command = f"sodkeras prune {record['pruned']} --pictures=FOLDER --limit={how['pictures']} {chosen}"
+    return {
+        "command": f"{command} --out={file.name}",
+        "start": which(record["pruned"]),
+        "pruned": how | {"lost": record["lost"]["fusion_conv"]},
+        "epochs": {},
+        "minutes": {},
+        "hardware": f"{os.cpu_count()} cores of {cpu_model()}",
+    }
 
 
 def take_eight_bits(name, trained):
@@ -198,25 +242,26 @@ def training_on(*runs):
         before = first | {name: first[name] | on_gpu[name] for name in ("epochs", "minutes")}
         before |= {name: on_gpu[name] for name in ("start", "scenes", "command")}
         before["hardware"] = f"one {on_gpu['hardware']}"
+    elif is_pruned(network):
+        before = pruned(network)
     else:
         before = preset(network.name)["training"]
     commands, epochs, minutes = [before["command"]], dict(before["epochs"]), dict(before["minutes"])
     for run, record in zip(runs, records, strict=True):
         changes = record["changes"] | {"network": network.name}
         given = " ".join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
-        commands.append(f"sodkeras train --recipe={record['recipe']} --short {given}")
+        recipe = f"{record['recipe']} --short" if record["short"] else record["recipe"]
+        commands.append(f"sodkeras train --recipe={recipe} {given}")
         seconds, steps = epoch_seconds(run), record["settings"]["steps_per_epoch"]
         stage = f"of {steps} steps, as it is used" if steps else "as it is used"
         epochs[stage] = epochs.get(stage, 0) + len(seconds)
         minutes[stage] = minutes.get(stage, 0) + round(sum(seconds) / 60)
     here, hardware = f"{records[0]['machine']['cores']} cores of {cpu_model()}", before["hardware"]
-    return {
+    kept = {name: before[name] for name in ("start", "pruned", "teacher", "scenes") if name in before}
+    return kept | {
         "command": "; ".join(commands),
         "runs": len(runs),
         "data": data,
-        "start": before["start"],
-        "teacher": before["teacher"],
-        "scenes": before["scenes"],
         "epochs": epochs,
         "minutes": minutes,
         "hardware": hardware if hardware.startswith(here) else f"{here}, before on {hardware}",

@@ -6,8 +6,8 @@ MODEL is a U²-Net: a preset's name or a .keras file. Channels that follow from 
 convolutions are fitted, one after the other, to what they computed before. Some 40 pictures of the kind that the
 network will see are enough; each takes seconds and 150 MB at 320x320.
 
---tolerance says how much may be lost wherever channels go; what that comes to at the end is printed. --filters says
-instead how many channels each block keeps. Look at the maps (sodkeras predict), or score them (sodkeras evaluate), then
+--tolerance says how much may be lost wherever channels go; what that comes to at the end is printed, and FILE.json says
+it of each convolution. --filters says instead how many channels each block keeps. Look at the maps (sodkeras predict), or score them (sodkeras evaluate), then
 convert. To go on training: sodkeras train --recipe=fine_tune --network=FILE.keras --set=batch_statistics=false.
 
 A CSNet is pruned while it is trained: sodkeras train --recipe=csnet_prune.
@@ -17,6 +17,7 @@ example:
   sodkeras convert small.keras --numerics=int8 --calibrate=photos/ --out=phone
 """
 
+import json
 import pathlib
 import sys
 
@@ -78,6 +79,18 @@ def run(flag_values, arguments):
     with whole_file(out) as temporary:
         network.save(temporary)
     before, after = complexity(model), complexity(network)
+    record = {
+        "pruned": name if name in preset_names() else pathlib.Path(name).name,
+        "pictures": len(pictures),
+        "tolerance": None if filters else flag_values.tolerance,
+        "filters": [row[-1] for rows in network.variant.values() for row in rows],
+        "seed": flag_values.seed,
+        "parameters": [before.parameters, after.parameters],
+        "multiply_adds": [before.multiply_adds, after.multiply_adds],
+        "lost": errors,
+    }
+    with whole_file(out.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(f"{before.parameters:,} → {after.parameters:,} parameters")
     print(f"{before.multiply_adds / 1e9:.2f} → {after.multiply_adds / 1e9:.2f} G multiply-adds")
     print(f"{100 * errors['fusion_conv']:.1f} % of the logits' variance lost on these {len(pictures)} pictures")

@@ -50,6 +50,7 @@ def told(*runs):
 def run(tmp_path):
     record = {
         "recipe": "distill",
+        "short": True,
         "changes": {"network": "csnet_l_x1", "size": 192, "loss_arguments.factors": [1, 2]},
         "settings": {"steps_per_epoch": 400},
         "data": {"training": 7, "validation": 2, "sets": ["photos"], "sha256": "0"},
@@ -71,6 +72,24 @@ def test_a_run_stands_behind_what_it_went_on_from(run):
     assert now["scenes"] == before["scenes"]
     assert now["start"] == before["start"]
     assert now["data"]["training"] == 7
+
+
+def test_a_run_on_a_pruned_network_tells_of_that_first(run):
+    pruned = run / "small.keras"
+    pruned.touch()
+    how = {"pictures": 9, "tolerance": 0.1, "filters": [2, 3], "parameters": [8, 4], "multiply_adds": [6, 3]}
+    record = how | {"pruned": "u2netp", "lost": {"encoder1_in_conv": 0.1, "fusion_conv": 0.2}}
+    pruned.with_suffix(".json").write_text(json.dumps(record))
+    settings = json.loads((run / "settings.json").read_text())
+    settings |= {"changes": {"network": str(pruned)}, "recipe": "fine_tune", "short": False}
+    (run / "settings.json").write_text(json.dumps(settings))
+    now = told(run)
+    first, second = now["command"].split("; ")
+    assert first == "sodkeras prune u2netp --pictures=FOLDER --limit=9 --tolerance=0.1 --out=small.keras"
+    assert second == 'sodkeras train --recipe=fine_tune --set=network="small.keras"'
+    assert now["pruned"] == how | {"lost": 0.2}
+    assert now["start"] == f"u2netp ({preset('u2netp')['sha256'][:8]})"
+    assert now["epochs"] == {"of 400 steps, as it is used": 2} and "teacher" not in now
 
 
 def test_of_two_runs_both_are_told(run, tmp_path):
