@@ -77,11 +77,13 @@ def card(preset, scores):
         [row["set"], row["pictures"], row["model"], *(f"{row[key]} ({row[f'{key}_interval']})" for key in _SCORES)]
         for row in ours
     ]
+    commands = "Commands, each going on from what the one before had made" if "; " in training["command"] else "Command"
+    commands += f"; the last {runs} from one" * (runs > 1)
     failures = _DOCS / f"{name.removesuffix('_int8').removesuffix('_float16')}.failures.md"
     parts = [
         f"# {name}: {preset['title']}",
         tabulate(facts, headers=("", ""), tablefmt="github"),
-        f"Commands, each going on from what the one before had made{f'; the last {runs} from one' * (runs > 1)}:",
+        f"{commands}:",
         "\n".join(["```sh", *training["command"].split("; "), "```"]),
         "## What it was trained on",
         (_PRUNED if "pruned" in training else _DATA.format(**training["scenes"])) + _USE,
@@ -120,12 +122,15 @@ def _how_pruned(how):
     share = how["multiply_adds"][1] / how["multiply_adds"][0]
     return [
         ("pruned", f"from {before:,} to {after:,} parameters, to {100 * share:.0f} % of the multiply-adds"),
-        ("fitted on", f"{how['pictures']} photos, {100 * how['lost']:.1f} % of the logits' variance lost on them"),
+        ("fitted on", f"{len(how['pictures'])} photos, {100 * how['lost']:.1f} % of the logits' variance lost on them"),
         ("channels that blocks keep", ", ".join(map(str, how["filters"]))),
     ]
 
 
-_PRUNED = """By its authors on DUTS-TR, 10,553 photos with masks, before channels were taken out of it here."""
+_PRUNED = """By its authors on DUTS-TR, 10,553 photos with masks; what bias those have it has. Channels were
+chosen, and convolutions fitted, by photos without masks, which packages of Debian and npm bring along
+(`benchmarks/own_photos.py` fetches them into its training/; the preset names those that were taken). None is
+distributed."""
 
 _DATA = """Photos labelled by the teacher: 1,000 of MSRA, the 128 of COCO128, and 666 of animals, tools, people, rooms,
 streets and buildings, which packages of Debian and npm bring along (`benchmarks/own_photos.py` lists and fetches them),

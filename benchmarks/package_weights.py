@@ -172,7 +172,7 @@ def pruned(file):
     how = {name: record[name] for name in ("pictures", "tolerance", "filters", "parameters", "multiply_adds")}
     filters = f"--filters={','.join(map(str, how['filters']))}"
     chosen = filters if how["tolerance"] is None else f"--tolerance={how['tolerance']}"
-    command = f"sodkeras prune {record['pruned']} --pictures=FOLDER --limit={how['pictures']} {chosen}"
+    command = f"sodkeras prune {record['pruned']} --pictures=FOLDER --limit={len(how['pictures'])} {chosen}"
     return {
         "command": f"{command} --out={file.name}",
         "start": which(record["pruned"]),

@@ -7,8 +7,9 @@ convolutions are fitted, one after the other, to what they computed before. Some
 network will see are enough; each takes seconds and 150 MB at 320x320.
 
 --tolerance says how much may be lost wherever channels go; what that comes to at the end is printed, and FILE.json says
-it of each convolution. --filters says instead how many channels each block keeps. Look at the maps (sodkeras predict), or score them (sodkeras evaluate), then
-convert. To go on training: sodkeras train --recipe=fine_tune --network=FILE.keras --set=batch_statistics=false.
+it of each convolution. --filters says instead how many channels each block keeps. Look at the maps (sodkeras predict),
+or score them (sodkeras evaluate), then convert. To go on training: sodkeras train --recipe=fine_tune
+--network=FILE.keras --set=batch_statistics=false.
 
 A CSNet is pruned while it is trained: sodkeras train --recipe=csnet_prune.
 
@@ -70,7 +71,7 @@ def run(flag_values, arguments):
     from sodkeras.pruning import reconstruct
 
     model = load_model(name) if name in preset_names() else load_keras(pathlib.Path(name))
-    pictures = _read(found[:: max(1, -(-len(found) // flag_values.limit))], model.preprocessing)
+    names, pictures = _read(found[:: max(1, -(-len(found) // flag_values.limit))], model.preprocessing)
     try:
         network, errors = reconstruct(model, pictures, flag_values.tolerance, filters, flag_values.seed)
     except ValueError as error:
@@ -81,7 +82,7 @@ def run(flag_values, arguments):
     before, after = complexity(model), complexity(network)
     record = {
         "pruned": name if name in preset_names() else pathlib.Path(name).name,
-        "pictures": len(pictures),
+        "pictures": names,
         "tolerance": None if filters else flag_values.tolerance,
         "filters": [row[-1] for rows in network.variant.values() for row in rows],
         "seed": flag_values.seed,
@@ -106,20 +107,21 @@ def _whole(count):
 
 
 def _read(paths, preprocessing):
-    """The pictures, preprocessed; those that cannot be read are named and left out."""
+    """The files' names, and the pictures, preprocessed; those that cannot be read are named and left out."""
     import numpy as np
     from tqdm import tqdm
 
     from sodkeras.pictures import read_picture
 
-    read, failures = [], []
+    names, read, failures = [], [], []
     for path in tqdm(paths, "reading", unit="picture"):
         try:
             read.append(preprocessing(read_picture(path)))
+            names.append(pathlib.Path(path).name)
         except SodkerasError as error:
             failures.append(f"{path}: {error}")
     if not read:
         raise SodkerasError(f"None of {len(paths)} pictures can be read. {failures[0]}")
     for failure in failures:
         print(f"sodkeras prune: left out, {failure}", file=sys.stderr)
-    return np.concatenate(read)
+    return names, np.concatenate(read)

@@ -77,7 +77,13 @@ def test_a_run_stands_behind_what_it_went_on_from(run):
 def test_a_run_on_a_pruned_network_tells_of_that_first(run):
     pruned = run / "small.keras"
     pruned.touch()
-    how = {"pictures": 9, "tolerance": 0.1, "filters": [2, 3], "parameters": [8, 4], "multiply_adds": [6, 3]}
+    how = {
+        "pictures": ["a.jpg", "b.jpg"],
+        "tolerance": 0.1,
+        "filters": [2, 3],
+        "parameters": [8, 4],
+        "multiply_adds": [6, 3],
+    }
     record = how | {"pruned": "u2netp", "lost": {"encoder1_in_conv": 0.1, "fusion_conv": 0.2}}
     pruned.with_suffix(".json").write_text(json.dumps(record))
     settings = json.loads((run / "settings.json").read_text())
@@ -85,7 +91,7 @@ def test_a_run_on_a_pruned_network_tells_of_that_first(run):
     (run / "settings.json").write_text(json.dumps(settings))
     now = told(run)
     first, second = now["command"].split("; ")
-    assert first == "sodkeras prune u2netp --pictures=FOLDER --limit=9 --tolerance=0.1 --out=small.keras"
+    assert first == "sodkeras prune u2netp --pictures=FOLDER --limit=2 --tolerance=0.1 --out=small.keras"
     assert second == 'sodkeras train --recipe=fine_tune --set=network="small.keras"'
     assert now["pruned"] == how | {"lost": 0.2}
     assert now["start"] == f"u2netp ({preset('u2netp')['sha256'][:8]})"

@@ -1,5 +1,7 @@
 """`sodkeras prune` as a user meets it."""
 
+import json
+
 import pytest
 
 from helpers import tiny_model, write_photo
@@ -30,10 +32,12 @@ def test_a_smaller_network_and_what_it_lost_are_given(network, photos, tmp_path,
     model, path = network
     out = tmp_path / "new" / "smaller.keras"
     assert main(["prune", str(path), f"--pictures={photos}", "--tolerance=0.3", f"--out={out}"]) == 0
-    smaller = load_keras(out)
+    smaller, record = load_keras(out), json.loads(out.with_suffix(".json").read_text())
     shown = capsys.readouterr()
     assert smaller.name == "smaller" and smaller.preprocessing == model.preprocessing
     before, after = (complexity(one).parameters for one in (model, smaller))
+    assert record["pictures"] == ["0.png", "1.png", "2.png"] and record["parameters"] == [before, after]
+    assert f"{100 * record['lost']['fusion_conv']:.1f} % of the logits' variance lost" in shown.out
     assert after < before and f"{before:,} → {after:,} parameters" in shown.out
     assert "on these 3 pictures" in shown.out and "sodkeras prune: left out," in shown.err and "broken.png" in shown.err
 
