@@ -3,8 +3,8 @@
 usage: sodkeras prune MODEL --pictures=FOLDER --out=FILE.keras [--flag=value ...]
 
 MODEL is a U²-Net: a preset's name or a .keras file. Channels that follow from others on the pictures go, and the
-convolutions are fitted, one after the other, to what they computed before. Some 40 pictures of the kind that the
-network will see are enough; each takes seconds and 150 MB at 320x320.
+convolutions are fitted, one after the other, to what they computed before. 20 pictures of the kind that the network
+will see are a beginning, 75 better (--limit); at 320x320 each takes 4 seconds on two cores and 280 MB of memory.
 
 --tolerance says how much may be lost wherever channels go; what that comes to at the end is printed, and FILE.json says
 it of each convolution. --filters says instead how many channels each block keeps. Look at the maps (sodkeras predict),
@@ -44,7 +44,7 @@ def define_flags(flag_values):
         "Channels of each block, encoder from the outside in, then decoder from the inside out.",
         flag_values=flag_values,
     )
-    flags.DEFINE_integer("limit", 40, "Pictures at most.", lower_bound=1, flag_values=flag_values)
+    flags.DEFINE_integer("limit", 20, "Pictures at most.", lower_bound=1, flag_values=flag_values)
     flags.DEFINE_integer("seed", 0, "Of the pixels that are looked at.", flag_values=flag_values)
 
 
