@@ -52,8 +52,7 @@ def card(preset, scores):
         ("file", f"{preset['file']}, {preset['bytes'] / 1e6:.2f} MB"),
         ("licence of the weights", preset["licence"]),
         ("began as", training["start"] or "random weights"),
-        *(_how_pruned(training["pruned"]) if "pruned" in training else ()),
-        *(_how_trained(training) if training["epochs"] else ()),
+        *(_how_pruned(training["pruned"]) if "pruned" in training else _how_trained(training)),
     ]
     share, runs = training.get("averaged", 1), training.get("runs", 1)
     made = "the last command made" if runs == 1 else f"each of the last {runs} commands made"
@@ -107,14 +106,12 @@ def card(preset, scores):
 
 def _how_trained(training):
     data = training["data"]
-    rows = [
+    return [
+        ("teacher", f"{training['teacher']}; of scenes {training['scenes']['teacher']} (Apache-2.0)"),
         ("pictures", f"{data['training']} to train on, {data['validation']} to validate with"),
         ("epochs", ", ".join(f"{count} {stage}" for stage, count in training["epochs"].items())),
         ("time", f"{sum(training['minutes'].values())} minutes on {training['hardware']}, which did other work, too"),
     ]
-    if "teacher" in training:
-        rows[:0] = [("teacher", f"{training['teacher']}; of scenes {training['scenes']['teacher']} (Apache-2.0)")]
-    return rows
 
 
 def _how_pruned(how):

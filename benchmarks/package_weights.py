@@ -9,12 +9,12 @@ sodkeras/presets/NAME.keras, its conversions, tried and calibrated with 100 pict
 and NAME_int8.tflite beside it, each with a preset, NAME.json and so on, that says how it was trained. What is larger
 than a megabyte is left out.
 Without a first run in OUT, --start named a preset: then what that says of its training stands first. OUT may be a
-preset of ours, too, what `sodkeras prune` wrote, or the folder of a run of `sodkeras train` that went on from such a
-preset, from such a file, or from NAME.keras of own_weights_gpu.py, whose history.json --before is. Of several such
-runs, on the same pictures from the same start, the weights are the mean (a model soup: Wortsman et al., ICML 2022);
-with --average they are that share of the runs' and the rest of what they started from. --size and --sharpen are what
-own_sharpness.py found best. Channels of a CSNet that weight decay has switched off (|γ| < 1e-20) are taken out in any
-case.
+preset of ours, too, or the folder of a run of `sodkeras train` that went on from such a preset, or from NAME.keras of
+own_weights_gpu.py, whose history.json --before is. Of several such runs, on the same pictures from the same start, the
+weights are the mean (a model soup: Wortsman et al., ICML 2022); with --average they are that share of the runs' and the
+rest of the preset's that they started from. --size and --sharpen are what own_sharpness.py found best. Channels of a
+CSNet that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
+OUT may also be what `sodkeras prune` wrote, with its .json beside it.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -23,7 +23,6 @@ import csv
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 import shutil
 import tempfile
@@ -72,7 +71,8 @@ def main(arguments):
     if len(arguments) < 2 or not _TITLE.value or not _CALIBRATE.value:
         raise app.UsageError("name an OUT, with --title and --calibrate, or --eight_bits")
     model, history = trained(arguments[1:])
-    if isinstance(model, CSNet):
+    is_csnet = isinstance(model, CSNet)
+    if is_csnet:
         model, _ = prune(model)
     # What was widened has the name of what it was; the 8-bit file says its network's.
     renamed = type(model).from_config(model.get_config() | {"name": _NAME.value})
@@ -81,12 +81,10 @@ def main(arguments):
     if _SIZE.value:
         model.preprocessing = dataclasses.replace(model.preprocessing, size=(_SIZE.value, _SIZE.value))
     if _SHARPEN.value != 1:
-        last = model.get_layer("classifier" if isinstance(model, CSNet) else "fusion_conv")
-        # Behind it there is only upsampling, which is linear.
-        last.set_weights([_SHARPEN.value * values for values in last.get_weights()])
+        classifier = model.get_layer("classifier")  # behind it there is only upsampling, which is linear
+        classifier.set_weights([_SHARPEN.value * values for values in classifier.get_weights()])
         history = history | {"sharpened": _SHARPEN.value * history.get("sharpened", 1)}
     cost = complexity(model)
-    is_csnet = isinstance(model, CSNet)
     facts = {
         "name": _NAME.value,
         "title": _TITLE.value,
@@ -131,16 +129,15 @@ def trained(names):
         models, history = [load_keras(out / "last.keras") for out in outs], training_on(*outs)
         model, shares = models[0], [_AVERAGE.value / len(outs)] * len(outs)
         if _AVERAGE.value != 1:
-            start = started_from(record_of(outs[0]))
-            models.append(load_keras(start) if is_pruned(start) else load_model(start.name))
+            models.append(load_model(started_from(record_of(outs[0])).name))
             shares.append(1 - _AVERAGE.value)
             history |= {"averaged": _AVERAGE.value}
         model.set_weights(mean_weights(models, shares))
         return model, history
-    if is_pruned(outs[0]):
-        return load_keras(outs[0]), pruned(outs[0])
     if len(outs) > 1 or _AVERAGE.value != 1:
         raise app.UsageError(f"an average needs runs of `sodkeras train` as OUT, got {' '.join(names)}")
+    if outs[0].suffix == ".keras":
+        return load_keras(outs[0]), pruned(outs[0])
     if names[0] in preset_names():
         return load_model(names[0]), preset(names[0])["training"]
     return load_keras(last_run(outs[0]) / "last.keras"), training(outs[0])
@@ -161,11 +158,6 @@ def started_from(record):
     return pathlib.Path(record["changes"]["network"])
 
 
-def is_pruned(file):
-    """Whether it is what `sodkeras prune` wrote, with its .json beside it."""
-    return file.suffix == ".keras" and file.with_suffix(".json").exists()
-
-
 def pruned(file):
     """What a model card says of a file of `sodkeras prune`."""
     record = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
@@ -177,9 +169,6 @@ def pruned(file):
         "command": f"{command} --out={file.name}",
         "start": which(record["pruned"]),
         "pruned": how | {"lost": record["lost"]["fusion_conv"]},
-        "epochs": {},
-        "minutes": {},
-        "hardware": f"{os.cpu_count()} cores of {cpu_model()}",
     }
 
 
@@ -242,8 +231,6 @@ def training_on(*runs):
         before = first | {name: first[name] | on_gpu[name] for name in ("epochs", "minutes")}
         before |= {name: on_gpu[name] for name in ("start", "scenes", "command")}
         before["hardware"] = f"one {on_gpu['hardware']}"
-    elif is_pruned(network):
-        before = pruned(network)
     else:
         before = preset(network.name)["training"]
     commands, epochs, minutes = [before["command"]], dict(before["epochs"]), dict(before["minutes"])
@@ -257,11 +244,13 @@ def training_on(*runs):
         epochs[stage] = epochs.get(stage, 0) + len(seconds)
         minutes[stage] = minutes.get(stage, 0) + round(sum(seconds) / 60)
     here, hardware = f"{records[0]['machine']['cores']} cores of {cpu_model()}", before["hardware"]
-    kept = {name: before[name] for name in ("start", "pruned", "teacher", "scenes") if name in before}
-    return kept | {
+    return {
         "command": "; ".join(commands),
         "runs": len(runs),
         "data": data,
+        "start": before["start"],
+        "teacher": before["teacher"],
+        "scenes": before["scenes"],
         "epochs": epochs,
         "minutes": minutes,
         "hardware": hardware if hardware.startswith(here) else f"{here}, before on {hardware}",

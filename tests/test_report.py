@@ -64,3 +64,5 @@ def test_a_contact_sheet_has_a_row_a_photo(tmp_path):
     assert sheet.shape[0] > 2 * 60
     third = sheet[:, 210:290]
     assert (np.abs(third.astype(int) - 255 * 0.85).max(axis=-1) < 3).sum() > 50  # a transparent picture's checkerboard
+    report.contact_sheet(tmp_path / "sheet.jpg", [("one", pictures)], ["photo", "map", "cut"], 1.0)
+    assert (tmp_path / "sheet.jpg").read_bytes().startswith(b"\xff\xd8")  # a JPEG, as its name says

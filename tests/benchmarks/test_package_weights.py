@@ -74,40 +74,28 @@ def test_a_run_stands_behind_what_it_went_on_from(run):
     assert now["data"]["training"] == 7
 
 
-def test_a_run_on_a_pruned_network_tells_of_that_first(run):
-    pruned = run / "small.keras"
-    pruned.touch()
-    how = {
-        "pictures": ["a.jpg", "b.jpg"],
-        "tolerance": 0.1,
-        "filters": [2, 3],
-        "parameters": [8, 4],
-        "multiply_adds": [6, 3],
-    }
+@pytest.mark.parametrize("tolerance, chosen", [(0.1, "--tolerance=0.1"), (None, "--filters=2,3")])
+def test_of_a_pruned_network_the_command_and_the_loss_are_told(tmp_path, tolerance, chosen):
+    how = {"pictures": ["a.jpg", "b.jpg"], "tolerance": tolerance, "filters": [2, 3]}
+    how |= {"parameters": [8, 4], "multiply_adds": [6, 3]}
     record = how | {"pruned": "u2netp", "lost": {"encoder1_in_conv": 0.1, "fusion_conv": 0.2}}
-    pruned.with_suffix(".json").write_text(json.dumps(record))
-    settings = json.loads((run / "settings.json").read_text())
-    settings |= {"changes": {"network": str(pruned)}, "recipe": "fine_tune", "short": False}
-    (run / "settings.json").write_text(json.dumps(settings))
-    now = told(run)
-    first, second = now["command"].split("; ")
-    assert first == "sodkeras prune u2netp --pictures=FOLDER --limit=2 --tolerance=0.1 --out=small.keras"
-    assert second == 'sodkeras train --recipe=fine_tune --set=network="small.keras"'
+    (tmp_path / "small.json").write_text(json.dumps(record))
+    now = said(SCRIPT.replace("training_on(*map", "pruned(*map"), str(tmp_path / "small.keras"))
+    assert now["command"] == f"sodkeras prune u2netp --pictures=FOLDER --limit=2 {chosen} --out=small.keras"
     assert now["pruned"] == how | {"lost": 0.2}
     assert now["start"] == f"u2netp ({preset('u2netp')['sha256'][:8]})"
-    assert now["epochs"] == {"of 400 steps, as it is used": 2} and "teacher" not in now
 
 
 def test_of_two_runs_both_are_told(run, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     record = json.loads((run / "settings.json").read_text())
-    record["changes"]["seed"] = 2
+    record |= {"short": False, "changes": record["changes"] | {"seed": 2}}
     (other / "settings.json").write_text(json.dumps(record))
     (other / "log.csv").write_text("epoch,step,seconds\n1,400,120\n")
     one, both = told(run), told(run, other)
     assert both["runs"] == 2
-    assert both["command"].startswith(one["command"] + "; sodkeras train ")
+    assert both["command"].startswith(one["command"] + "; sodkeras train --recipe=distill --set=")
     assert both["command"].endswith("--set=seed=2")
     assert sum(both["epochs"].values()) == sum(one["epochs"].values()) + 1
     assert sum(both["minutes"].values()) == pytest.approx(sum(one["minutes"].values()) + 2)

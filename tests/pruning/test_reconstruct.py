@@ -74,7 +74,7 @@ def test_nothing_changes_where_every_channel_stays(pictures):
 
 
 def test_fitting_beats_slicing(pictures):
-    """Against the same channels with the weights that they had."""
+    """Against as many channels as they come, with the weights that they had."""
     model = network()
     smaller, errors = reconstruct(model, pictures, filters=[6, 6, 6, 6, 6])
     sliced, _ = reconstruct(model, pictures[:1] * 0, filters=[6, 6, 6, 6, 6])  # black pictures say nothing
