@@ -22,8 +22,7 @@ from tabulate import tabulate
 
 from sodkeras.data import find_pairs
 from sodkeras.data.samples import read_pair
-from sodkeras.keras_file import load_keras
-from sodkeras.weights import load_model, preset_names
+from sodkeras.weights import load_model
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("validation", None, "Photos and labels.", required=True)
@@ -36,7 +35,7 @@ def main(_):
     pairs = [read_pair(pair) for pair in find_pairs(FLAGS.validation) if pair.weight >= _SURE]
     rows = []
     for name in FLAGS.models:
-        model = load_model(name) if name in preset_names() else load_keras(pathlib.Path(name))
+        model = load_model(name)
         for size in _SIZES:
             maps = [logits(model, picture, label, size) for picture, label in pairs]
             rows += [[pathlib.Path(name).stem, size, factor, *errors(maps, pairs, factor)] for factor in _FACTORS]

@@ -43,9 +43,8 @@ from own_pairs import CROWDED, UNLABELLED, VALIDATION_SHARE, labelled_by_hand
 from sodkeras.commands.main import main as sodkeras
 from sodkeras.data import find_pairs, split_pairs
 from sodkeras.files import whole_file
-from sodkeras.keras_file import load_keras
 from sodkeras.pruning import revive, widen
-from sodkeras.weights import load_model, preset_names
+from sodkeras.weights import load_model
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("data", None, "The folder around the data sets.", required=True)
@@ -116,7 +115,7 @@ def start(out):
     changed = out / "start.keras"
     if not changed.exists():
         name = FLAGS.start
-        model = load_model(name) if name in preset_names() else load_keras(pathlib.Path(name))
+        model = load_model(name)
         if FLAGS.widen:
             model = widen(model, FLAGS.widen)[0]
         if FLAGS.revive:

@@ -161,10 +161,12 @@ def started_from(record):
 def pruned(file):
     """What a model card says of a file of `sodkeras prune`."""
     record = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-    how = {name: record[name] for name in ("pictures", "tolerance", "filters", "parameters", "multiply_adds")}
+    how = {name: record[name] for name in ("pictures", "size", "tolerance", "filters", "parameters", "multiply_adds")}
     filters = f"--filters={','.join(map(str, how['filters']))}"
     chosen = filters if how["tolerance"] is None else f"--tolerance={how['tolerance']}"
     command = f"sodkeras prune {record['pruned']} --pictures=FOLDER --limit={len(how['pictures'])} {chosen}"
+    if how["size"]:
+        command += f" --size={how['size']}"
     return {
         "command": f"{command} --out={file.name}",
         "start": which(record["pruned"]),

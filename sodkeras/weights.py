@@ -102,17 +102,19 @@ def fetch(name, local=None):
 
 
 def load_model(name):
-    """A preset's network with its weights, fetched if need be.
+    """A preset's network with its weights, fetched if need be, or that of a .keras file.
 
     Returns:
         A `SaliencyModel`.
 
     Raises:
-        SodkerasError: as `fetch`.
+        SodkerasError: as `fetch` and `load_keras`.
     """
     from sodkeras.checkpoints import import_file
     from sodkeras.keras_file import load_keras
 
+    if os.fspath(name).lower().endswith(".keras"):
+        return load_keras(pathlib.Path(name))
     wanted, path = preset(name), fetch(name)
     if path.suffix == ".keras":
         model = load_keras(path)

@@ -172,6 +172,16 @@ def test_what_is_made_of_a_preset_is_called_as_it_is():
         assert weights.load_model(name).inference_model().name.removesuffix("_inference") == name
 
 
+def test_a_network_in_a_file_is_loaded_as_a_preset_is(tmp_path):
+    kept = weights.load_model("csnet_l_x1")
+    kept.save(tmp_path / "mine.keras")
+    again = weights.load_model(tmp_path / "mine.keras")
+    for ours, theirs in zip(again.weights, kept.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(SodkerasError, match="no such file. Received: .*none.keras"):
+        weights.load_model(str(tmp_path / "none.keras"))
+
+
 @pytest.mark.reference
 def test_the_pruned_network_in_the_package_finds_what_the_whole_one_finds(examples, reference):
     """But for the cat, of which it leaves out the top of the head; its card says so."""

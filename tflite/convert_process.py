@@ -262,10 +262,6 @@ def _unusual_interface(numerics, interface):
 
 
 def _load(source):
-    if source.endswith(".keras"):
-        from sodkeras.keras_file import load_keras
-
-        return load_keras(pathlib.Path(source)).inference_model()
     from sodkeras import weights
 
     return weights.load_model(source).inference_model()

@@ -303,10 +303,8 @@ def _spread_weights(pictures, masks, weights=None):
 
 def _load(source):
     from sodkeras import weights
-    from sodkeras.keras_file import load_keras
 
-    model = load_keras(pathlib.Path(source)) if source.endswith(".keras") else weights.load_model(source)
-    return model.inference_model()
+    return weights.load_model(source).inference_model()
 
 
 def _plain(model):

@@ -94,7 +94,7 @@ def _trained(name):
     if not name.endswith(".keras") and name not in weights.preset_names():
         known = ", ".join([*MODELS, *weights.preset_names()])
         raise SodkerasError(f"The setting network is one of {known}, or a .keras file. Received: {name!r}")
-    model = load_keras(pathlib.Path(name)) if name.endswith(".keras") else weights.load_model(name)
+    model = weights.load_model(name)
     if not isinstance(model, SaliencyModel):
         raise SodkerasError(f"Only the network that was trained can be trained further. Received: {name}")
     return model

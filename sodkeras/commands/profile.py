@@ -11,7 +11,6 @@ examples:
   sodkeras profile u2netp --layers
 """
 
-import pathlib
 import re
 
 from absl import flags
@@ -71,11 +70,8 @@ def run(flag_values, arguments):
 
 def _load(name):
     from sodkeras import weights
-    from sodkeras.keras_file import load_keras
     from sodkeras.models import MODELS
 
     if name in MODELS:
         return MODELS[name]()
-    if name.endswith(".keras"):
-        return load_keras(pathlib.Path(name))
     return weights.load_model(name)

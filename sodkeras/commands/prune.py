@@ -18,6 +18,7 @@ example:
   sodkeras convert small.keras --numerics=int8 --calibrate=photos/ --out=phone
 """
 
+import dataclasses
 import json
 import pathlib
 import sys
@@ -44,6 +45,13 @@ def define_flags(flag_values):
         "Channels of each block, encoder from the outside in, then decoder from the inside out.",
         flag_values=flag_values,
     )
+    flags.DEFINE_integer(
+        "size",
+        None,
+        "Height and width of the new network's pictures, if others than the old one's.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
     flags.DEFINE_integer("limit", 20, "Pictures at most.", lower_bound=1, flag_values=flag_values)
     flags.DEFINE_integer("seed", 0, "Of the pixels that are looked at.", flag_values=flag_values)
 
@@ -67,13 +75,16 @@ def run(flag_values, arguments):
 
     from sodkeras.analysis.complexity import complexity
     from sodkeras.files import whole_file
-    from sodkeras.keras_file import load_keras
     from sodkeras.pruning import reconstruct
 
-    model = load_model(name) if name in preset_names() else load_keras(pathlib.Path(name))
-    names, pictures = _read(found[:: max(1, -(-len(found) // flag_values.limit))], model.preprocessing)
+    model = load_model(name)
+    wanted = model.preprocessing
+    if flag_values.size:
+        wanted = dataclasses.replace(wanted, size=(flag_values.size, flag_values.size))
+    chosen = found[:: max(1, -(-len(found) // flag_values.limit))]
+    names, pictures, *resized = _read(chosen, *dict.fromkeys((model.preprocessing, wanted)))
     try:
-        network, errors = reconstruct(model, pictures, flag_values.tolerance, filters, flag_values.seed)
+        network, errors = reconstruct(model, pictures, flag_values.tolerance, filters, flag_values.seed, *resized)
     except ValueError as error:
         raise SodkerasError(str(error)) from None
     network.name = out.stem  # files made of it are called so
@@ -83,6 +94,7 @@ def run(flag_values, arguments):
     record = {
         "pruned": name if name in preset_names() else pathlib.Path(name).name,
         "pictures": names,
+        "size": flag_values.size,
         "tolerance": None if filters else flag_values.tolerance,
         "filters": [row[-1] for rows in network.variant.values() for row in rows],
         "seed": flag_values.seed,
@@ -106,8 +118,8 @@ def _whole(count):
         raise UsageError(f"--filters takes whole numbers. Received: {count}") from None
 
 
-def _read(paths, preprocessing):
-    """The files' names, and the pictures, preprocessed; those that cannot be read are named and left out."""
+def _read(paths, *preprocessings):
+    """The files' names and the pictures, preprocessed in each way; those that cannot be read are named and left out."""
     import numpy as np
     from tqdm import tqdm
 
@@ -116,12 +128,14 @@ def _read(paths, preprocessing):
     names, read, failures = [], [], []
     for path in tqdm(paths, "reading", unit="picture"):
         try:
-            read.append(preprocessing(read_picture(path)))
-            names.append(pathlib.Path(path).name)
+            picture = read_picture(path)
         except SodkerasError as error:
             failures.append(f"{path}: {error}")
+            continue
+        read.append([preprocessing(picture) for preprocessing in preprocessings])
+        names.append(pathlib.Path(path).name)
     if not read:
         raise SodkerasError(f"None of {len(paths)} pictures can be read. {failures[0]}")
     for failure in failures:
         print(f"sodkeras prune: left out, {failure}", file=sys.stderr)
-    return names, np.concatenate(read)
+    return names, *(np.concatenate(pictures) for pictures in zip(*read, strict=True))

@@ -74,9 +74,11 @@ def test_a_run_stands_behind_what_it_went_on_from(run):
     assert now["data"]["training"] == 7
 
 
-@pytest.mark.parametrize("tolerance, chosen", [(0.1, "--tolerance=0.1"), (None, "--filters=2,3")])
-def test_of_a_pruned_network_the_command_and_the_loss_are_told(tmp_path, tolerance, chosen):
-    how = {"pictures": ["a.jpg", "b.jpg"], "tolerance": tolerance, "filters": [2, 3]}
+@pytest.mark.parametrize(
+    "tolerance, size, chosen", [(0.1, None, "--tolerance=0.1"), (None, 224, "--filters=2,3 --size=224")]
+)
+def test_of_a_pruned_network_the_command_and_the_loss_are_told(tmp_path, tolerance, size, chosen):
+    how = {"pictures": ["a.jpg", "b.jpg"], "size": size, "tolerance": tolerance, "filters": [2, 3]}
     how |= {"parameters": [8, 4], "multiply_adds": [6, 3]}
     record = how | {"pruned": "u2netp", "lost": {"encoder1_in_conv": 0.1, "fusion_conv": 0.2}}
     (tmp_path / "small.json").write_text(json.dumps(record))

@@ -1,5 +1,6 @@
 """`sodkeras prune` as a user meets it."""
 
+import dataclasses
 import json
 
 import pytest
@@ -40,6 +41,16 @@ def test_a_smaller_network_and_what_it_lost_are_given(network, photos, tmp_path,
     assert f"{100 * record['lost']['fusion_conv']:.1f} % of the logits' variance lost" in shown.out
     assert after < before and f"{before:,} → {after:,} parameters" in shown.out
     assert "on these 3 pictures" in shown.out and "sodkeras prune: left out," in shown.err and "broken.png" in shown.err
+
+
+def test_one_for_smaller_pictures(network, photos, tmp_path):
+    model, path = network
+    out = tmp_path / "small.keras"
+    side = model.preprocessing.size[0] // 2
+    assert main(["prune", str(path), f"--pictures={photos}", f"--size={side}", f"--out={out}"]) == 0
+    smaller, record = load_keras(out), json.loads(out.with_suffix(".json").read_text())
+    assert smaller.preprocessing == dataclasses.replace(model.preprocessing, size=(side, side))
+    assert record["size"] == side and 4 * record["multiply_adds"][1] <= record["multiply_adds"][0]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import sodkeras.pruning.refit as refit
 from sodkeras.analysis.complexity import complexity
 from sodkeras.layers import ResidualU
 from sodkeras.models import CSNet, U2Net
@@ -69,8 +70,8 @@ def test_nothing_changes_where_every_channel_stays(pictures):
     model = network()
     same, errors = reconstruct(model, pictures, filters=[8] * 5)
     for ours, theirs in zip(same.weights, model.weights, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-5, err_msg=ours.path)
-    assert max(errors.values()) < 1e-9
+        np.testing.assert_allclose(ours, theirs, atol=5e-4, err_msg=ours.path)
+    assert max(errors.values()) < 1e-5  # maps are held in half precision
 
 
 def test_fitting_beats_slicing(pictures):
@@ -93,6 +94,33 @@ def test_a_smaller_tolerance_keeps_more(pictures):
     assert all(few <= many for few, many in zip(*counts, strict=True)) and sum(counts[0]) < sum(counts[1])
 
 
+def test_least_squares_in_front_of_a_relu_look_behind_it(pictures, monkeypatch):
+    model = network()
+    errors = []
+    for rounds in (1, 10):
+        monkeypatch.setattr(refit, "_ROUNDS", rounds)
+        errors.append(reconstruct(model, pictures, filters=[5] * 5)[1])
+    first = "encoder1_e1_conv"  # of those with channels gone; what it takes is the same both times
+    assert errors[1][first] < 0.99 * errors[0][first]
+
+
+def test_it_is_made_for_another_size(pictures):
+    """It comes nearer to what the trained one gives of the larger pictures than the trained one does of the smaller."""
+    model = network(input_shape=(SIZE, SIZE, 3))
+    half = np.asarray(keras.ops.image.resize(pictures, (SIZE // 2, SIZE // 2)))
+    smaller, errors = reconstruct(model, pictures, filters=[8] * 5, resized=half)
+    assert smaller.input_shape == (None, SIZE // 2, SIZE // 2, 3) and smaller.preprocessing.size == (SIZE // 2,) * 2
+    wanted = logits(model, pictures)["saliency_logits"].reshape(-1, SIZE // 2, 2, SIZE // 2, 2).mean((2, 4))
+    as_it_was = U2Net(VARIANT)
+    as_it_was.set_weights(model.get_weights())
+    off, off_as_it_was = (
+        np.square(logits(m, half)["saliency_logits"][..., 0] - wanted).mean() / wanted.var()
+        for m in (smaller, as_it_was)
+    )
+    assert off < 0.5 * off_as_it_was
+    assert off == pytest.approx(errors["fusion_conv"], rel=0.3)
+
+
 def test_it_is_a_network_like_others(pictures, tmp_path):
     smaller, _ = reconstruct(network(input_shape=(SIZE, SIZE, 3)), pictures, filters=[5, 6, 7, 4, 3])
     assert channels(smaller) == [5, 6, 7, 4, 3]
@@ -111,5 +139,7 @@ def test_bad_arguments(pictures):
         reconstruct(model, pictures, filters=[4, 4])
     with pytest.raises(ValueError, match=r"Received: \[9, 8, 8, 8, 8\]"):
         reconstruct(model, pictures, filters=[9, 8, 8, 8, 8])
+    with pytest.raises(ValueError, match=r"all 12 pictures resized\. Received: \(3, 32, 32, 3\)"):
+        reconstruct(model, pictures, resized=pictures[:3])
     with pytest.raises(ValueError, match=r"Received: 1\.5"):
         reconstruct(model, pictures, tolerance=1.5)

@@ -1,0 +1,261 @@
+"""Weights for a smaller network by least squares, one convolution after the other, from what a trained one computes.
+
+Source: the asymmetric reconstruction of He, Zhang and Sun, "Channel Pruning for Accelerating Very Deep Neural
+Networks", ICCV 2017: every convolution comes to what the trained one's gives, on what those before it give now.
+"""
+
+import collections
+
+import keras
+import numpy as np
+from keras import ops
+
+from sodkeras.flatten import calls
+
+#: How many pictures are computed at once: in the new network layer by layer, in the trained one with all its layers.
+_BATCH, _PROBED = 8, 2
+#: Rows of a least-squares problem, drawn from all pictures alike.
+_ROWS = 48_000
+#: Of a problem's mean diagonal: where pictures leave a direction open, weights stay as they were.
+_RIDGE = 3e-3
+#: How often least squares are solved in front of a ReLU.
+_ROUNDS = 10
+#: What half precision holds.
+_LARGEST = 65504
+
+
+def refit(flat, new_flat, pictures, new_pictures, channels, rng):
+    """Gives a network that has some of a trained one's channels its weights.
+
+    Args:
+        flat: the trained network, flat (`sodkeras.flatten`).
+        new_flat: the new one, flat and of fixed size, with the same layers by name.
+        pictures: `[N, H, W, 3]`, preprocessed for the trained one.
+        new_pictures: `[N, h, w, 3]`, the same as the new one takes them.
+        channels: by layer, which of its input's and of its output's channels the new one has: two arrays of indices.
+        rng: chooses the pixels that are looked at.
+
+    Returns:
+        By convolution, the share of its output's variance that is lost, behind the ReLU where one follows.
+    """
+    for layer in new_flat.layers:
+        if layer.weights and not isinstance(layer, keras.layers.Conv2D):
+            for old, new in zip(flat.get_layer(layer.name).weights, layer.weights, strict=True):
+                new.assign(ops.convert_to_numpy(old)[channels[layer.name][1]])
+    norms = _norms_before_relus(new_flat)
+    pixels, seen = _look(flat, new_flat, pictures, channels, rng)
+    maps = _Maps(new_flat, new_pictures)
+    errors = {}
+    for layer, inputs, output in calls(new_flat):
+        if isinstance(layer, keras.layers.Conv2D):
+            chosen = pixels.pop(layer.name)
+            around = [
+                _patches(batch, chosen[rows], layer.kernel_size, layer.dilation_rate)
+                for rows, batch in maps.batches(inputs[0])
+            ]
+            errors[layer.name] = _fit(
+                flat.get_layer(layer.name),
+                layer,
+                channels[layer.name],
+                norms.get(layer.name),
+                *seen.pop(layer.name),
+                np.concatenate(around).astype("float64"),
+            )
+        maps.run(layer, inputs, output)
+    return errors
+
+
+def _norms_before_relus(flat):
+    """By convolution, the batch norm behind it, where a ReLU and nothing else follows that."""
+    users = collections.defaultdict(list)
+    for layer, inputs, output in calls(flat):
+        for tensor in inputs:
+            users[id(tensor)].append((layer, output))
+    found = {}
+    for layer, _, output in calls(flat):
+        match isinstance(layer, keras.layers.Conv2D) and users[id(output)]:
+            case [(keras.layers.BatchNormalization() as norm, normalised)]:
+                if [type(user) for user, _ in users[id(normalised)]] == [keras.layers.ReLU]:
+                    found[layer.name] = norm
+    return found
+
+
+def _look(flat, new_flat, pictures, channels, rng):
+    """By convolution, which pixels of the new network's are looked at, [N, pixels], and what there is in the old one.
+
+    That is what it gives, and what it takes where channels of that are gone: (taken or None, given).
+    """
+    sizes = {layer.name: output.shape[1:3] for layer, _, output in calls(new_flat)}
+    probes, pixels = {}, {}
+    for layer, inputs, output in calls(flat):
+        if isinstance(layer, keras.layers.Conv2D):
+            gone = len(channels[layer.name][0]) < inputs[0].shape[-1]
+            probes[layer.name] = [*inputs, output] if gone else [output]
+            there = sizes[layer.name][0] * sizes[layer.name][1]
+            count = min(there, max(1, _ROWS // len(pictures)))
+            pixels[layer.name] = np.stack([rng.choice(there, count, replace=False) for _ in pictures])
+    model = keras.Model(flat.inputs, probes)
+    seen = collections.defaultdict(list)
+    for start in range(0, len(pictures), _PROBED):
+        rows = slice(start, start + _PROBED)
+        for name, found in model.predict_on_batch(pictures[rows]).items():
+            found[-1] = found[-1][..., channels[name][1]]
+            seen[name].append([_at(maps, pixels[name][rows], sizes[name]) for maps in found])
+    for name, batches in seen.items():
+        *taken, given = [np.concatenate(rows) for rows in zip(*batches, strict=True)]
+        seen[name] = (taken[0] if taken else None), given
+    return pixels, seen
+
+
+class _Maps:
+    """What a network's layers give for all pictures, as far as it is still needed.
+
+    Convolutions' outputs and sums are held, in half precision; what is quickly made of them is made anew.
+    """
+
+    def __init__(self, flat, pictures):
+        self._makers = {id(output): (layer, inputs) for layer, inputs, output in calls(flat)}
+        self._held = {id(flat.inputs[0]): pictures}
+        self._batches = [slice(start, start + _BATCH) for start in range(0, len(pictures), _BATCH)]
+        self._count = len(pictures)
+        self._users = collections.Counter(
+            source for layer, inputs, _ in calls(flat) if _is_held(layer) for source in self._sources(inputs)
+        )
+
+    def run(self, layer, inputs, output):
+        """Computes a layer's output, if it is one to hold, and forgets what nothing else needs."""
+        if not _is_held(layer):
+            return
+        if self._users[id(output)]:
+            held = np.empty((self._count, *output.shape[1:]), "float16")
+            for rows in self._batches:
+                held[rows] = ops.convert_to_numpy(self._made(output, rows)).clip(-_LARGEST, _LARGEST)
+            self._held[id(output)] = held
+        for source in self._sources(inputs):
+            self._users[source] -= 1
+            if not self._users[source]:
+                del self._held[source]
+
+    def batches(self, tensor):
+        """`(rows, maps)` of a few pictures at a time."""
+        for rows in self._batches:
+            yield rows, ops.convert_to_numpy(self._made(tensor, rows))
+
+    def _made(self, tensor, rows):
+        if id(tensor) in self._held:
+            return ops.convert_to_tensor(self._held[id(tensor)][rows].astype("float32"))
+        layer, inputs = self._makers[id(tensor)]
+        made = [self._made(below, rows) for below in inputs]
+        merges = isinstance(layer, (keras.layers.Add, keras.layers.Concatenate))
+        return layer(made) if merges else layer(*made)
+
+    def _sources(self, tensors):
+        """The ids of those to hold that tensors are made of."""
+        found = set()
+        for tensor in tensors:
+            layer, below = self._makers.get(id(tensor), (None, []))
+            found |= {id(tensor)} if layer is None or _is_held(layer) else self._sources(below)
+        return found
+
+
+def _is_held(layer):
+    return isinstance(layer, (keras.layers.Conv2D, keras.layers.Add))
+
+
+def _fit(old, new, channels, norm, taken, wanted, inputs):
+    """Gives a convolution the weights that come nearest to what the old one computed; returns the share lost.
+
+    Where a ReLU follows, what was under zero may be anything under zero. So least squares are solved again with what
+    came out in the place of what was wanted there, and so on: each time they are nearer behind the ReLU. (Zhang et al.,
+    "Accelerating Very Deep Convolutional Networks for Classification and Detection", TPAMI 2016, Sec. 2.2, solve the
+    same problem in another way.)
+    """
+    incoming, outgoing = channels
+    kernel, bias = _without(old, taken, incoming)
+    kernel, bias = kernel[..., outgoing], bias[outgoing]
+    matrix = kernel.reshape(-1, len(outgoing))
+    first = inputs @ matrix + bias
+    mean = inputs.mean(0)
+    centred = inputs - mean
+    gram = centred.T @ centred
+    gram[np.diag_indices_from(gram)] += _RIDGE * (np.trace(gram) / len(gram) or 1)
+    scale, shift = _affine(norm)
+    on = scale * wanted + shift > 0
+    aim = wanted
+    for _ in range(_ROUNDS if norm else 1):
+        missing = aim - first
+        offset = missing.mean(0)
+        change = np.linalg.solve(gram, centred.T @ (missing - offset))
+        given = first + offset + centred @ change
+        if norm:
+            under = np.where(scale * given + shift > 0, -shift / np.where(scale, scale, 1), given)
+            aim = np.where(on, wanted, under)
+    new.kernel.assign((matrix + change).reshape(kernel.shape))
+    new.bias.assign(bias + offset - mean @ change)
+    if norm:
+        wanted, given = (np.maximum(scale * values + shift, 0) for values in (wanted, given))
+    return float(((wanted - given) ** 2).mean(0).sum() / (wanted.var(0).sum() or 1))
+
+
+def _affine(norm):
+    """What a batch norm, as it is used, multiplies channels by and then adds."""
+    if norm is None:
+        return np.ones(1), np.zeros(1)
+    gamma, beta, mean, variance = (
+        ops.convert_to_numpy(weight).astype("float64")
+        for weight in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
+    )
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    return scale, beta - mean * scale
+
+
+def _without(conv, taken, incoming):
+    """Kernel and bias with the part of the channels that are gone given to those from which they follow."""
+    kernel = ops.convert_to_numpy(conv.kernel).astype("float64")
+    bias = ops.convert_to_numpy(conv.bias).astype("float64")
+    if taken is None:
+        return kernel, bias
+    gone = np.setdiff1d(np.arange(kernel.shape[2]), incoming)
+    taken = taken.astype("float64")
+    mean = taken.mean(0)
+    covariance = (taken - mean).T @ (taken - mean)
+    among = covariance[np.ix_(incoming, incoming)]
+    among[np.diag_indices_from(among)] += 1e-4 * (np.trace(covariance) / len(covariance) or 1)
+    shares = np.linalg.solve(among, covariance[np.ix_(incoming, gone)])
+    bias = bias + np.einsum("d,hwdo->o", mean[gone] - mean[incoming] @ shares, kernel[:, :, gone])
+    return kernel[:, :, incoming] + np.einsum("id,hwdo->hwio", shares, kernel[:, :, gone]), bias
+
+
+def _at(maps, chosen, size):
+    """What maps are at chosen pixels of maps of another size, (height, width): [pixels, channels]."""
+    y, x = np.divmod(chosen, size[1])
+    (top, bottom, down), (left, right, across) = (
+        _between(places, there, here) for places, there, here in zip((y, x), size, maps.shape[1:3], strict=True)
+    )
+    picture = np.arange(len(maps))[:, None]
+    above = maps[picture, top, left] * (1 - across) + maps[picture, top, right] * across
+    below = maps[picture, bottom, left] * (1 - across) + maps[picture, bottom, right] * across
+    return (above * (1 - down) + below * down).reshape(-1, maps.shape[-1])
+
+
+def _between(places, there, here):
+    """For places on an axis of one length the two on an axis of another that they lie between, and how far along."""
+    exact = ((places + 0.5) * (here / there) - 0.5).clip(0, here - 1)
+    first = np.floor(exact).astype(int)
+    return first, np.minimum(first + 1, here - 1), (exact - first).astype("float32")[..., None]
+
+
+def _patches(maps, chosen, kernel_size, dilation_rate):
+    """What a convolution that keeps the size sees around the chosen pixels: [pixels, taps · channels]."""
+    height, width = maps.shape[1:3]
+    y, x = np.divmod(chosen, width)
+    picture = np.arange(len(maps))[:, None]
+    taps = []
+    for row in range(kernel_size[0]):
+        for column in range(kernel_size[1]):
+            there_y = y + (row - kernel_size[0] // 2) * dilation_rate[0]
+            there_x = x + (column - kernel_size[1] // 2) * dilation_rate[1]
+            inside = (there_y >= 0) & (there_y < height) & (there_x >= 0) & (there_x < width)
+            there = maps[picture, there_y.clip(0, height - 1), there_x.clip(0, width - 1)]
+            taps.append(there * inside[..., None])
+    return np.stack(taps, 2).reshape(chosen.size, -1)
