@@ -4,7 +4,11 @@ usage: sodkeras prune MODEL --pictures=FOLDER --out=FILE.keras [--flag=value ...
 
 MODEL is a U²-Net: a preset's name or a .keras file. Channels that follow from others on the pictures go, and the
 convolutions are fitted, one after the other, to what they computed before. 20 pictures of the kind that the network
-will see are a beginning, 75 better (--limit); at 320x320 each takes 4 seconds on two cores and 280 MB of memory.
+will see are a beginning, 300 better (--limit). At 320x320 U²-Net† takes 2 seconds on two cores and 30 MB of memory for
+each, and 4 GB for all.
+
+--size is for a network of smaller pictures. Its convolutions are fitted to what the old one computes of the larger:
+with --size=224 it does half of the work, and its maps are much nearer than those of the old one at that size.
 
 --tolerance says how much may be lost wherever channels go; what that comes to at the end is printed, and FILE.json says
 it of each convolution. --filters says instead how many channels each block keeps. Look at the maps (sodkeras predict),
@@ -15,7 +19,8 @@ A CSNet is pruned while it is trained: sodkeras train --recipe=csnet_prune.
 
 example:
   sodkeras prune u2netp --pictures=photos/ --out=small.keras
-  sodkeras convert small.keras --numerics=int8 --calibrate=photos/ --out=phone
+  sodkeras prune u2netp --pictures=photos/ --size=224 --out=quick.keras
+  sodkeras convert quick.keras --numerics=int8 --calibrate=photos/ --out=phone
 """
 
 import dataclasses
@@ -52,7 +57,7 @@ def define_flags(flag_values):
         lower_bound=1,
         flag_values=flag_values,
     )
-    flags.DEFINE_integer("limit", 20, "Pictures at most.", lower_bound=1, flag_values=flag_values)
+    flags.DEFINE_integer("limit", 100, "Pictures at most.", lower_bound=1, flag_values=flag_values)
     flags.DEFINE_integer("seed", 0, "Of the pixels that are looked at.", flag_values=flag_values)
 
 

@@ -6,6 +6,7 @@ Networks", ICCV 2017: every convolution comes to what the trained one's gives, o
 
 import collections
 
+import cv2
 import keras
 import numpy as np
 from keras import ops
@@ -14,8 +15,10 @@ from sodkeras.flatten import calls
 
 #: How many pictures are computed at once: in the new network layer by layer, in the trained one with all its layers.
 _BATCH, _PROBED = 8, 2
-#: Rows of a least-squares problem, drawn from all pictures alike.
-_ROWS = 48_000
+#: Rows of a least-squares problem, drawn from all pictures alike, and how many are in double precision at once.
+_ROWS, _CHUNK = 48_000, 4_000
+#: The share of pixels that are looked at because the object is there.
+_OBJECTS = 0.25
 #: Of a problem's mean diagonal: where pictures leave a direction open, weights stay as they were.
 _RIDGE = 3e-3
 #: How often least squares are solved in front of a ReLU.
@@ -59,7 +62,7 @@ def refit(flat, new_flat, pictures, new_pictures, channels, rng):
                 channels[layer.name],
                 norms.get(layer.name),
                 *seen.pop(layer.name),
-                np.concatenate(around).astype("float64"),
+                np.concatenate(around),
             )
         maps.run(layer, inputs, output)
     return errors
@@ -85,15 +88,15 @@ def _look(flat, new_flat, pictures, channels, rng):
 
     That is what it gives, and what it takes where channels of that are gone: (taken or None, given).
     """
-    sizes = {layer.name: output.shape[1:3] for layer, _, output in calls(new_flat)}
+    sizes = {layer.name: tuple(output.shape[1:3]) for layer, _, output in calls(new_flat)}
+    saliency = _saliency(flat, pictures)
+    chosen = {size: _choose_pixels(saliency, size, rng) for size in sorted(set(sizes.values()))}
     probes, pixels = {}, {}
     for layer, inputs, output in calls(flat):
         if isinstance(layer, keras.layers.Conv2D):
             gone = len(channels[layer.name][0]) < inputs[0].shape[-1]
             probes[layer.name] = [*inputs, output] if gone else [output]
-            there = sizes[layer.name][0] * sizes[layer.name][1]
-            count = min(there, max(1, _ROWS // len(pictures)))
-            pixels[layer.name] = np.stack([rng.choice(there, count, replace=False) for _ in pictures])
+            pixels[layer.name] = chosen[sizes[layer.name]]
     model = keras.Model(flat.inputs, probes)
     seen = collections.defaultdict(list)
     for start in range(0, len(pictures), _PROBED):
@@ -105,6 +108,27 @@ def _look(flat, new_flat, pictures, channels, rng):
         *taken, given = [np.concatenate(rows) for rows in zip(*batches, strict=True)]
         seen[name] = (taken[0] if taken else None), given
     return pixels, seen
+
+
+def _saliency(flat, pictures):
+    """What the trained network finds: [N, H, W]."""
+    result = keras.Model(flat.inputs, ops.sigmoid(next(iter(flat.output.values()))))
+    found = [result.predict_on_batch(pictures[start : start + _BATCH]) for start in range(0, len(pictures), _BATCH)]
+    return np.concatenate(found)[..., 0]
+
+
+def _choose_pixels(saliency, size, rng):
+    """Pixels of maps of a size, [N, pixels]: most of them anywhere, the others where the object is.
+
+    It often takes but little of a picture, and with pixels from anywhere alone what is rare is fitted to be less.
+    """
+    count = max(1, _ROWS // len(saliency))
+    chosen = []
+    for picture in saliency:
+        there = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA).ravel().astype("float64") + 1e-6
+        share = (1 - _OBJECTS) / there.size + _OBJECTS * there / there.sum()
+        chosen.append(rng.choice(there.size, count, p=share / share.sum()))
+    return np.stack(chosen)
 
 
 class _Maps:
@@ -174,19 +198,17 @@ def _fit(old, new, channels, norm, taken, wanted, inputs):
     kernel, bias = _without(old, taken, incoming)
     kernel, bias = kernel[..., outgoing], bias[outgoing]
     matrix = kernel.reshape(-1, len(outgoing))
-    first = inputs @ matrix + bias
-    mean = inputs.mean(0)
-    centred = inputs - mean
-    gram = centred.T @ centred
-    gram[np.diag_indices_from(gram)] += _RIDGE * (np.trace(gram) / len(gram) or 1)
+    first = _product(inputs, matrix) + bias
+    mean = inputs.mean(0, dtype="float64")
+    inverse = np.linalg.inv(_gram(inputs, mean))
     scale, shift = _affine(norm)
     on = scale * wanted + shift > 0
     aim = wanted
     for _ in range(_ROUNDS if norm else 1):
         missing = aim - first
         offset = missing.mean(0)
-        change = np.linalg.solve(gram, centred.T @ (missing - offset))
-        given = first + offset + centred @ change
+        change = inverse @ _product(inputs.T, missing - offset)
+        given = first + offset - mean @ change + _product(inputs, change)
         if norm:
             under = np.where(scale * given + shift > 0, -shift / np.where(scale, scale, 1), given)
             aim = np.where(on, wanted, under)
@@ -195,6 +217,21 @@ def _fit(old, new, channels, norm, taken, wanted, inputs):
     if norm:
         wanted, given = (np.maximum(scale * values + shift, 0) for values in (wanted, given))
     return float(((wanted - given) ** 2).mean(0).sum() / (wanted.var(0).sum() or 1))
+
+
+def _product(inputs, factor):
+    """In single precision, as the inputs are: they are the largest there is, and are gone through many times."""
+    return (inputs @ factor.astype("float32")).astype("float64")
+
+
+def _gram(inputs, mean):
+    """The covariance of columns times their length, with the ridge."""
+    gram = np.zeros((len(mean), len(mean)))
+    for start in range(0, len(inputs), _CHUNK):
+        centred = inputs[start : start + _CHUNK] - mean
+        gram += centred.T @ centred
+    gram[np.diag_indices_from(gram)] += _RIDGE * (np.trace(gram) / len(gram) or 1)
+    return gram
 
 
 def _affine(norm):

@@ -104,6 +104,17 @@ def test_least_squares_in_front_of_a_relu_look_behind_it(pictures, monkeypatch):
     assert errors[1][first] < 0.99 * errors[0][first]
 
 
+@pytest.mark.parametrize("size", [(64, 64), (16, 8)])
+def test_a_quarter_of_the_pixels_looked_at_are_the_objects_however_small(size):
+    saliency = np.zeros((6, 64, 64), "float32")
+    saliency[:3, 16:24, 48:56] = 1  # a 64th; nothing on the other three
+    chosen = refit._choose_pixels(saliency, size, np.random.default_rng(0))
+    y, x = np.divmod(chosen, size[1])
+    on = (y * 64 // size[0] // 8 == 2) & (x * 64 // size[1] // 8 == 6)
+    assert on[:3].mean() == pytest.approx(0.25 + 0.75 / 64, abs=0.02)
+    assert on[3:].mean() == pytest.approx(1 / 64, abs=0.01)
+
+
 def test_it_is_made_for_another_size(pictures):
     """It comes nearer to what the trained one gives of the larger pictures than the trained one does of the smaller."""
     model = network(input_shape=(SIZE, SIZE, 3))
