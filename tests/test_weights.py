@@ -185,12 +185,15 @@ def test_a_network_in_a_file_is_loaded_as_a_preset_is(tmp_path):
 @pytest.mark.reference
 @pytest.mark.parametrize(
     "name, found",
-    [("u2netp_pruned_int8", ("astronaut", "coffee", "rocket")), ("u2netp_pruned_224_int8", ("astronaut", "coffee"))],
+    [
+        ("u2netp_pruned_int8", {"astronaut": 0.95, "coffee": 0.95, "rocket": 0.8}),
+        ("u2netp_pruned_224_int8", {"astronaut": 0.95, "coffee": 0.95}),
+    ],
 )
 def test_a_pruned_network_in_the_package_finds_what_the_whole_one_finds(examples, reference, name, found):
     """But for the top of the head of the cat, and for 224×224 half of the rocket; the cards say so."""
     whole = Predictor(import_file(reference / "reference/weights/u2netp.onnx").model)
     pruned = Predictor(name)
-    for photo in found:
+    for photo, least in found.items():
         masks = [predictor(examples / f"{photo}.jpg") > 0.5 for predictor in (whole, pruned)]
-        assert np.logical_and(*masks).sum() > 0.8 * np.logical_or(*masks).sum(), photo
+        assert np.logical_and(*masks).sum() > least * np.logical_or(*masks).sum(), photo
