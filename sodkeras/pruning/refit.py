@@ -1,7 +1,7 @@
 """Weights for a smaller network by least squares, one convolution after the other, from what a trained one computes.
 
 Source: the asymmetric reconstruction of He, Zhang and Sun, "Channel Pruning for Accelerating Very Deep Neural
-Networks", ICCV 2017: every convolution comes to what the trained one's gives, on what those before it give now.
+Networks", ICCV 2017: every convolution comes to what the trained one gave, on what those before it give now.
 """
 
 import collections
