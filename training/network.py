@@ -11,6 +11,7 @@ import keras
 from sodkeras import weights
 from sodkeras.errors import SodkerasError
 from sodkeras.keras_file import load_keras
+from sodkeras.layers import DepthwiseNonLocal
 from sodkeras.models import MODELS, SaliencyModel
 
 
@@ -60,7 +61,8 @@ def build_model(settings):
 def load_weights(settings, model):
     """Fills the model, or its backbone, with the weights that the settings name.
 
-    Where `arguments` ask for another activation than a trained network's PReLU, its slopes stay behind.
+    Where `arguments` ask for another activation than a trained network's PReLU, its slopes stay behind. DNL's modules,
+    whose weights depend on the pictures' size, are new where they ask for another size or other places.
 
     Raises:
         SodkerasError: if they cannot be had, or are of another network.
@@ -76,14 +78,28 @@ def load_weights(settings, model):
 
 
 def _copy(source, model, name):
-    slopes = []
+    apart = []
     if getattr(source, "activation", None) != getattr(model, "activation", None):  # "relu" asked for, most often
-        layers = [layer for layer in source._flatten_layers() if isinstance(layer, keras.layers.PReLU)]
-        slopes = [id(layer.alpha) for layer in layers]
-    try:
-        model.set_weights([weight for weight in source.weights if id(weight) not in slopes])
-    except ValueError:
-        raise SodkerasError(f"The weights to begin with are of another network. Received: {name}") from None
+        apart += _layers(source, keras.layers.PReLU)
+    theirs, ours = ({layer.name: layer for layer in _layers(each, DepthwiseNonLocal)} for each in (source, model))
+    for key in theirs.keys() | ours.keys():
+        modules = [each[key] for each in (theirs, ours) if key in each]
+        if len(modules) == 1 or _shapes(modules[0]) != _shapes(modules[1]):
+            apart += modules
+    apart = {id(weight) for layer in apart for weight in layer.weights}
+    copied, filled = ([weight for weight in each.weights if id(weight) not in apart] for each in (source, model))
+    if [weight.shape for weight in copied] != [weight.shape for weight in filled]:
+        raise SodkerasError(f"The weights to begin with are of another network. Received: {name}")
+    for old, new in zip(copied, filled, strict=True):
+        new.assign(old)
+
+
+def _layers(model, kind):
+    return [layer for layer in model._flatten_layers() if isinstance(layer, kind)]
+
+
+def _shapes(layer):
+    return [weight.shape for weight in layer.weights]
 
 
 @functools.lru_cache(maxsize=1)

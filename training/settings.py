@@ -34,7 +34,8 @@ class Settings:
     Attributes:
         network: a name in `sodkeras.models.MODELS`; or a .keras file or a preset, whose network is trained further.
         arguments: of the network's constructor; for a trained one, what is to differ: {"activation": "relu"} makes ReLU
-            of its PReLUs.
+            of its PReLUs, {"input_shape": [192, 192, 3], "positions": [3, 4]} lets a DNL that was trained quickly, on
+            small pictures and without modules, go on as the whole network.
         size: (height, width) of the network's input; None for the network's own.
         preprocessing: what differs from the network's own `Preprocessing`, by name.
         backbone_weights: ImageNet weights: a name or a file, as `sodkeras.checkpoints.imagenet.load` takes them.

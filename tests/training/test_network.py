@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sodkeras import SodkerasError
-from sodkeras.models import CSNet
+from sodkeras.models import DNL, CSNet
 from sodkeras.training.network import build_model, load_weights
 from sodkeras.training.settings import Settings
 
@@ -47,6 +47,31 @@ def test_prelu_becomes_relu_and_all_other_weights_stay(file):
             layer.alpha.assign(keras.ops.zeros_like(layer.alpha))  # which is ReLU
     x = np.random.default_rng(0).normal(size=(1, 64, 48, 3)).astype("float32")
     np.testing.assert_array_equal(model(x)["saliency_logits"], trained(x)["saliency_logits"])
+
+
+def test_dnl_trained_on_small_pictures_without_modules_goes_on_with_them_on_larger_ones(tmp_path):
+    """The modules' weights depend on the size: they are new, and change nothing until they are trained."""
+    stages = [[1, 4, 1, 1], [2, 4, 1, 2], [2, 4, 1, 2], [2, 6, 1, 2]]
+    small = DNL((), 2, input_shape=(32, 32, 3), stages=stages, stem_filters=4, aspp_filters=4, low_level_filters=4)
+    small.save(tmp_path / "small.keras")
+    settings = Settings(network=str(tmp_path / "small.keras"), size=48)
+    settings = settings.changed({"arguments": {"input_shape": (48, 48, 3), "positions": (3, 4)}})
+    model = build_model(settings)
+    load_weights(settings, model)
+    x = np.random.default_rng(0).normal(size=(1, 48, 48, 3)).astype("float32")
+    same = DNL.from_config(small.get_config() | {"input_shape": (48, 48, 3)})
+    same.set_weights(small.get_weights())
+    expected = np.array(same(x)["saliency_logits"])
+    assert expected.std() > 0
+    np.testing.assert_allclose(model(x)["saliency_logits"], expected, rtol=1e-5, atol=1e-7)
+
+    model.get_layer("non_local3_vertical").output_bias.assign_add(np.ones((4, 1, 6)))
+    model.save(tmp_path / "with_modules.keras")
+    again = settings.changed({"network": str(tmp_path / "with_modules.keras"), "arguments": {"parts": 3}})
+    trained_on = build_model(again)
+    load_weights(again, trained_on)
+    for old, new in zip(model.get_weights(), trained_on.get_weights(), strict=True):
+        np.testing.assert_array_equal(new, old)
 
 
 def test_frozen_weights_stay_while_others_are_trained(file):
