@@ -85,7 +85,7 @@ def card(preset, scores):
         f"{commands}:",
         "\n".join(["```sh", *training["command"].split("; "), "```"]),
         "## What it was trained on",
-        (_PRUNED if "pruned" in training else _DATA.format(**training["scenes"])) + _USE,
+        (_PRUNED if "pruned" in training else _data(training["scenes"])) + _USE,
         "## Scores",
         "Pictures that were not trained on, nor used to choose an epoch, nor a setting but where this card says so, "
         "scored in 8 bit at their own size against masks at > 127. maxF is from precision and recall averaged over "
@@ -129,11 +129,17 @@ chosen, and convolutions fitted, by 300 photos without masks: 125 that packages 
 (`benchmarks/own_photos.py` fetches them), 110 of MSRA, 40 of COCO128 and 25 of people; the preset names them. These are
 research data and photos of packages, of mixed or unknown licence. None is distributed."""
 
+
+def _data(scenes):
+    made = "scenes, parts of the photos with objects of others in them"
+    first = f"{scenes['count']:,} {made}, labelled by the teacher named above, and at the end 1,300"
+    return _DATA.format(scenes=first if scenes["count"] else f"1,300 {made},")
+
+
 _DATA = """Photos labelled by the teacher: 1,000 of MSRA, the 128 of COCO128, and 666 of animals, tools, people, rooms,
 streets and buildings, which packages of Debian and npm bring along (`benchmarks/own_photos.py` lists and fetches them),
 with 1,584 parts of these. With masks that others made: 172 horses of the Weizmann set and 290 photos of people.
-{count:,} scenes, parts of the photos with objects of others in them, labelled by the teacher named above, and at the
-end 1,300 of the 666 photos, COCO128's and the people; these and the parts were labelled by U²-Net† in 8 bits. 64 more
+{scenes} of the 666 photos, COCO128's and the people; these and the parts were labelled by U²-Net† in 8 bits. 64 more
 photos of the packages were there to choose settings by. MSRA, COCO128, horses and people are research data of mixed
 or unknown licence; so are photos of npm's packages, whatever licence a package gives itself (MIT, BSD, Apache-2.0);
 Debian's are in the public domain or under CC BY, CC BY-SA or GPL. None is distributed, only what a network learned. All

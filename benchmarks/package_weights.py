@@ -1,7 +1,7 @@
 """Puts a trained run into the package: weights, the 8-bit file, and what a model card needs to say about them.
 
 usage: python benchmarks/package_weights.py OUT … --name=NAME --title=TEXT --calibrate=FOLDER [--size=SIDE]
-           [--average=SHARE] [--sharpen=FACTOR] [--before=history.json]
+           [--average=SHARE] [--sharpen=FACTOR] [--before=history.json] [--keep_float=none]
        python benchmarks/package_weights.py --name=NAME --eight_bits=FILE.tflite
 
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
@@ -14,7 +14,9 @@ own_weights_gpu.py, whose history.json --before is. Of several such runs, on the
 weights are the mean (a model soup: Wortsman et al., ICML 2022); with --average they are that share of the runs' and the
 rest of the preset's that they started from. --size and --sharpen are what own_sharpness.py found best. Channels of a
 CSNet that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
-OUT may also be what `sodkeras prune` wrote, with its .json beside it.
+OUT may also be what `sodkeras prune` wrote, with its .json beside it, or the folder of a run of `sodkeras train` that
+began with random weights, on the pictures that own_photos.py tells of, or that went on from the last.keras of such one.
+--keep_float=none lets no layer of 8 bits stay in float.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -33,7 +35,7 @@ from absl import app, flags
 from sodkeras.analysis.complexity import complexity
 from sodkeras.files import whole_file
 from sodkeras.keras_file import load_keras
-from sodkeras.models import CSNet
+from sodkeras.models import MODELS, CSNet, U2Net
 from sodkeras.pruning import prune
 from sodkeras.tflite.benchmark import cpu_model
 from sodkeras.tflite.convert import convert
@@ -45,6 +47,7 @@ _CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bit
 _SIZE = flags.DEFINE_integer("size", None, "The side of its pictures, if another than in training.", lower_bound=1)
 _SHARPEN = flags.DEFINE_float("sharpen", 1, "What the logits are multiplied by.", lower_bound=1)
 _AVERAGE = flags.DEFINE_float("average", 1, "The share of the run's weights.", lower_bound=0, upper_bound=1)
+_KEEP_FLOAT = flags.DEFINE_enum("keep_float", None, ["none"], "What stays in float in 8 bits, if not as ever.")
 _BEFORE = flags.DEFINE_string("before", None, "What own_weights_gpu.py wrote of what OUT started from.")
 _EIGHT_BITS = flags.DEFINE_string("eight_bits", None, "A trained 8-bit file to take.")
 #: What own_weights.py trains, in this order, by what a card calls it.
@@ -62,6 +65,16 @@ _PRUNED_ORIGIN = (
     "U²-Net† of Qin et al., U²-Net, Pattern Recognition 2020, trained on DUTS-TR by the authors, with fewer channels "
     "(`sodkeras prune`, benchmarks/package_weights.py)"
 )
+#: Who labelled what own_photos.py tells of; the scenes are those that it names.
+_FROM_RANDOM = {
+    "command": "",
+    "start": "random weights",
+    "teacher": "u2net-320x320-static_wi8_ai8",
+    "scenes": {"count": 0, "teacher": "u2netp"},
+    "epochs": {},
+    "minutes": {},
+    "hardware": "",
+}
 _ORIGIN = "trained by this project (benchmarks/own_weights.py) on pictures labelled by U²-Net and by hand"
 
 
@@ -89,7 +102,7 @@ def main(arguments):
         "name": _NAME.value,
         "title": _TITLE.value,
         "model": type(model).__name__,
-        "arguments": {"width": model.width, "plan": model.channels} if is_csnet else {"variant": model.variant},
+        "arguments": arguments_of(model),
         "preprocessing": model.preprocessing.to_dict(),
         "licence": "Apache-2.0",
         "origin": _PRUNED_ORIGIN if "pruned" in history else _ORIGIN,
@@ -105,10 +118,23 @@ def main(arguments):
         deflate(source)
         take(source, source.name, facts)
         for converted, (short, words) in zip(
-            convert(source, folder, list(_FOR_PHONES), _CALIBRATE.value), _FOR_PHONES.values(), strict=True
+            convert(source, folder, list(_FOR_PHONES), _CALIBRATE.value, keep_float=[] if _KEEP_FLOAT.value else None),
+            _FOR_PHONES.values(),
+            strict=True,
         ):
             name = f"{_NAME.value}_{short}"
             take(converted, f"{name}.tflite", facts | {"name": name, "title": f"{_TITLE.value}, {words}"})
+
+
+def arguments_of(model):
+    """What a preset says of how the network is built."""
+    match model:
+        case CSNet():
+            return {"width": model.width, "plan": model.channels}
+        case U2Net():
+            return {"variant": model.variant}
+    config = model.get_config()
+    return {name: config[name] for name in config if name not in ("name", "trainable", "preprocessing")}
 
 
 def take(made, name, facts):
@@ -222,7 +248,7 @@ def training(out):
 
 
 def training_on(*runs):
-    """What a model card says of runs that went on from a preset or from where a GPU had stopped, and of all before."""
+    """What a model card says of runs that went on from a preset, from where a GPU had stopped, or from another run."""
     records = [record_of(run) for run in runs]
     network, data = started_from(records[0]), records[0]["data"]
     if any(started_from(record) != network or record["data"] != data for record in records):
@@ -233,16 +259,29 @@ def training_on(*runs):
         before = first | {name: first[name] | on_gpu[name] for name in ("epochs", "minutes")}
         before |= {name: on_gpu[name] for name in ("start", "scenes", "command")}
         before["hardware"] = f"one {on_gpu['hardware']}"
+    elif (network.parent / "settings.json").exists():
+        before = training_on(network.parent)
+    elif network.name in MODELS:
+        before = _FROM_RANDOM
     else:
         before = preset(network.name)["training"]
-    commands, epochs, minutes = [before["command"]], dict(before["epochs"]), dict(before["minutes"])
+    commands, epochs, minutes = (
+        [before["command"]] * bool(before["command"]),
+        {**before["epochs"]},
+        {**before["minutes"]},
+    )
     for run, record in zip(runs, records, strict=True):
         changes = record["changes"] | {"network": network.name}
         given = " ".join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
         recipe = f"{record['recipe']} --short" if record["short"] else record["recipe"]
         commands.append(f"sodkeras train --recipe={recipe} {given}")
         seconds, steps = epoch_seconds(run), record["settings"]["steps_per_epoch"]
-        stage = f"of {steps} steps, as it is used" if steps else "as it is used"
+        how = (
+            "at {}×{}".format(*record["settings"]["size"])
+            if record["settings"]["batch_statistics"]
+            else "as it is used"
+        )
+        stage = f"of {steps} steps, {how}" if steps else how
         epochs[stage] = epochs.get(stage, 0) + len(seconds)
         minutes[stage] = minutes.get(stage, 0) + round(sum(seconds) / 60)
     here, hardware = f"{records[0]['machine']['cores']} cores of {cpu_model()}", before["hardware"]
@@ -255,7 +294,7 @@ def training_on(*runs):
         "scenes": before["scenes"],
         "epochs": epochs,
         "minutes": minutes,
-        "hardware": hardware if hardware.startswith(here) else f"{here}, before on {hardware}",
+        "hardware": f"{here}, before on {hardware}" if hardware and not hardware.startswith(here) else hardware or here,
         "versions": records[0]["versions"],
     }
 

@@ -22,6 +22,8 @@ const NUMERICS = {
   dynamic_wi8_afp32: "8-bit weights",
   static_wi8_ai8: "8-bit",
 };
+// Of the networks that come with sodkeras, the best that still follows a camera.
+const FIRST = "u2netp_pruned_224_int8.tflite";
 const STATIC = ["index.html", "style.css", "icon.svg", "manifest.webmanifest"];
 // LiteRT.js takes the first where the browser has relaxed SIMD, else the second.
 const RUNTIME = ["litert_wasm_internal", "litert_wasm_compat_internal"];
@@ -84,8 +86,11 @@ async function findModels(folder) {
     models.push({ file, json, label, bytes, isInteger: numerics === "static_wi8_ai8" });
   }
   if (!models.length) throw new DemoError(`The folder holds no .tflite; run sodkeras convert. Received: ${folder}`);
-  // The page begins with the first: 8-bit integer is the quickest, then the smallest file.
-  return models.sort((one, other) => other.isInteger - one.isInteger || one.bytes - other.bytes);
+  // The page begins with the first. Of foreign files 8-bit integer is the quickest, then the smallest.
+  const isFirst = ({ file }) => file === FIRST;
+  return models.sort(
+    (one, other) => isFirst(other) - isFirst(one) || other.isInteger - one.isInteger || one.bytes - other.bytes,
+  );
 }
 
 function jsonBeside(file) {

@@ -52,7 +52,7 @@ def run(tmp_path):
         "recipe": "distill",
         "short": True,
         "changes": {"network": "csnet_l_x1", "size": 192, "loss_arguments.factors": [1, 2]},
-        "settings": {"steps_per_epoch": 400},
+        "settings": {"steps_per_epoch": 400, "batch_statistics": False, "size": [192, 192]},
         "data": {"training": 7, "validation": 2, "sets": ["photos"], "sha256": "0"},
         "versions": {"keras": "3"},
         "machine": {"cores": 2},
@@ -72,6 +72,24 @@ def test_a_run_stands_behind_what_it_went_on_from(run):
     assert now["scenes"] == before["scenes"]
     assert now["start"] == before["start"]
     assert now["data"]["training"] == 7
+
+
+def test_runs_that_began_with_random_weights_are_told_from_there(run, tmp_path):
+    record = json.loads((run / "settings.json").read_text())
+    record |= {"changes": {"network": "DNL"}, "settings": record["settings"] | {"batch_statistics": True}}
+    (run / "settings.json").write_text(json.dumps(record))
+    first = told(run)
+    assert first["command"].startswith("sodkeras train --recipe=distill --short ")
+    assert (first["start"], first["epochs"]) == ("random weights", {"of 400 steps, at 192×192": 2})
+    behind = tmp_path / "behind"
+    behind.mkdir()
+    record["changes"]["network"] = str(run / "last.keras")
+    (behind / "settings.json").write_text(json.dumps(record | {"settings": record["settings"] | {"size": [256, 256]}}))
+    (behind / "log.csv").write_text("epoch,step,seconds\n1,400,120\n")
+    both = told(behind)
+    assert both["command"].startswith(first["command"] + "; sodkeras train ") and str(tmp_path) not in both["command"]
+    assert both["epochs"] == first["epochs"] | {"of 400 steps, at 256×256": 1}
+    assert both["start"] == "random weights"
 
 
 @pytest.mark.parametrize(

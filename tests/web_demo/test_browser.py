@@ -90,7 +90,10 @@ def test_maps_of_the_networks_in_the_package_are_pythons(look, build, examples):
     """Their folder is built as it is: beside each lies a preset, and the rest is said inside the file."""
     presets = pathlib.Path(sodkeras.__file__).parent / "presets"
     photos = [examples / f"{name}.jpg" for name in ("astronaut", "cat", "coffee", "rocket")]
-    found = look(build(presets), photos)
+    page = build(presets)
+    begun_with = json.loads((page / "models.json").read_text("utf-8"))[0]["model"]
+    assert begun_with == "models/u2netp_pruned_224_int8.tflite"
+    found = look(page, photos)
     for (model, name), (_, network_map, _) in found.items():
         expected, _ = expected_maps(presets, model, examples / name)
         assert expected.max() - expected.min() > 0.2  # else any two maps would agree

@@ -9,6 +9,8 @@ import org.sodkeras.core.Selection;
 
 /** What a person chose, kept between visits. A choice that this build or phone does not have becomes the default. */
 final class Settings {
+    /** Of the networks that come with sodkeras, the best that still follows a camera. */
+    private static final String DEFAULT_FILE = "u2netp_pruned_224_int8.tflite";
     private static final int DEFAULT_THREADS = 4; // more reach into a phone's slow cores
 
     private final SharedPreferences values;
@@ -23,12 +25,14 @@ final class Settings {
         return Math.max(1, Runtime.getRuntime().availableProcessors());
     }
 
-    /** The chosen model; null if the app holds none. */
+    /** The chosen model, or the default, or else the quickest; null if the app holds none. */
     BundledModel model() {
-        BundledModel chosen = store.find(values.getString("file", ""));
-        if (chosen != null) {
-            return chosen;
+        for (String file : new String[] {values.getString("file", DEFAULT_FILE), DEFAULT_FILE}) {
+            if (store.find(file) != null) {
+                return store.find(file);
+            }
         }
+        BundledModel chosen = null;
         for (BundledModel model : store.models) {
             if (chosen == null || model.metadata.quickness() > chosen.metadata.quickness()) {
                 chosen = model;
