@@ -1,7 +1,7 @@
-"""Trains CSNets on one GPU, in minutes: scenes made on it, and U²-Net that labels them there.
+"""Trains small networks on one GPU, in minutes: scenes made on it, and U²-Net that labels them there.
 
 usage: python benchmarks/own_weights_gpu.py --pack=FILE --out=FOLDER [--seconds=480]
-           [--students=NAME:PRESET:FACTOR:SHARE,...]
+           [--students=NAME:START:FACTOR:SHARE,...]
 
 FILE is what own_weights_pack.py made. Needs PyTorch beside Keras; TensorFlow is not needed. NOTES.md says what its runs
 gave.
@@ -9,7 +9,9 @@ gave.
 1. U²-Net labels the packed pictures, each as it is and mirrored; masks by hand stay.
 2. Scenes are made (scenes_on_gpu.py); COCO128's crowded photos count --crowded times. U²-Net labels them in bfloat16;
    those cut from pictures with a mask by hand that got no object keep that.
-3. Each student is PRESET with FACTOR times the channels, computing the same to begin with. It sees parts of photos and
+3. Each student is the preset START, a CSNet, with FACTOR times the channels, computing the same to begin with; or START
+   is a .keras file of a network of any kind with random weights, for pictures of any size, and FACTOR 1: a DNL without
+   modules, which `sodkeras train` gives it afterwards (`--set=arguments=…`). It sees parts of photos and
    of scenes, in other colours, and learns by BCE + IoU, each weighing as much as its label is sure. Students take
    turns, each for its SHARE of the time. In the first half of it they see smaller pictures; in the other batch norms
    keep their statistics. In both the learning rate follows the clock, up for a while, then down along a cosine to 0.
@@ -17,7 +19,7 @@ gave.
    what package_weights.py says of the training, profile.txt the kernels that a step of the first student spends its
    time in.
 
-A student's step (csnet_on_gpu.py) is a CUDA graph: its thousand small kernels are launched as one.
+A student's step (a CSNet's is csnet_on_gpu.py) is a CUDA graph: its thousand small kernels are launched as one.
 """
 
 import csv
@@ -37,8 +39,9 @@ from csnet_on_gpu import forward, loss, warm_up
 from scenes_on_gpu import DEVICE, label_pictures, make_pool, read_pack, training_batch, write_sheet
 from torch.profiler import ProfilerActivity, profile
 
+from sodkeras.models import CSNet
 from sodkeras.pruning import re_estimate_statistics, widen
-from sodkeras.weights import load_model, preset
+from sodkeras.weights import load_model, preset, preset_names
 
 _PACK = flags.DEFINE_string("pack", None, "What own_weights_pack.py made.", required=True)
 _OUT = flags.DEFINE_string("out", None, "The folder for the weights.", required=True)
@@ -46,7 +49,7 @@ _SECONDS = flags.DEFINE_float("seconds", 480, "All in all, but for the last file
 _STUDENTS = flags.DEFINE_list(
     "students",
     ["csnet_l_x1:csnet_l_x1:1:0.4", "csnet_l_x2:csnet_l_x2:1:0.6"],
-    "NAME:PRESET:FACTOR:SHARE of each: what it begins as, how many times wider, and its share of the time.",
+    "NAME:START:FACTOR:SHARE of each: what it begins as, how many times wider, and its share of the time.",
 )
 _LABEL_SHARE = flags.DEFINE_float("label_share", 0.22, "Of these, until scenes are labelled.")
 _SCENES = flags.DEFINE_integer("scenes", 60_000, "At most.", lower_bound=64)
@@ -68,7 +71,7 @@ class Student:
     Args:
         name: of its file.
         start: what it begins as, for its model card.
-        model: a `CSNet`.
+        model: a `SaliencyModel` with one output.
         share: of the students' time.
     """
 
@@ -95,7 +98,11 @@ class Student:
         self._optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             x, y, sure = training_batch(pool, _BATCH.value, _SIZES[half])
-        value = loss(forward(self.model, x, training=half == 0), y, sure)
+        if isinstance(self.model, CSNet):
+            logits = forward(self.model, x, training=half == 0)
+        else:
+            logits = self.model(x, training=half == 0)["saliency_logits"]
+        value = loss(logits, y, sure)
         value.backward()
         self._optimizer.step()
         with torch.no_grad():
@@ -169,10 +176,24 @@ def synchronise():
 def compile_kernels(students):
     """For a process beside the run, which finds them in Triton's cache then."""
     for _, start, factor, _ in students:
-        warm_up(widen(load_model(start), float(factor))[0])
+        model = begun(start, float(factor))
+        if isinstance(model, CSNet):
+            warm_up(model)
+
+
+def begun(start, factor):
+    """The network that a student begins as."""
+    model = load_model(start)
+    if isinstance(model, CSNet):
+        return widen(model, factor)[0]
+    if factor != 1:
+        raise app.UsageError(f"Only a CSNet is made wider; give FACTOR as 1. Received: {start}:{factor}")
+    return model
 
 
 def began_as(start, factor):
+    if start not in preset_names():
+        return "random weights"
     return f"{start} ({preset(start)['sha256'][:8]}){', wider' if factor > 1 else ''}"
 
 
@@ -195,7 +216,7 @@ def main(_):
     pictures, masks, by_hand, crowded, teacher = read_pack(_PACK.value)
     say(f"{len(pictures)} pictures are unpacked")
     students = [
-        Student(name, began_as(start, float(factor)), widen(load_model(start), float(factor))[0], float(share))
+        Student(name, began_as(start, float(factor)), begun(start, float(factor)), float(share))
         for name, start, factor, share in wanted
     ]
     for student in students:

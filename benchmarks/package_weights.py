@@ -255,7 +255,9 @@ def training_on(*runs):
         raise app.UsageError(f"runs to average need one start and the same pictures, got {' '.join(map(str, runs))}")
     if _BEFORE.value:
         on_gpu = json.loads(pathlib.Path(_BEFORE.value).read_text(encoding="utf-8"))[network.stem]
-        first = preset(on_gpu["start"].split()[0])["training"]
+        began = on_gpu["start"].split()[0]
+        labelled = {"teacher": on_gpu["scenes"]["teacher"]}
+        first = preset(began)["training"] if began in preset_names() else _FROM_RANDOM | labelled
         before = first | {name: first[name] | on_gpu[name] for name in ("epochs", "minutes")}
         before |= {name: on_gpu[name] for name in ("start", "scenes", "command")}
         before["hardware"] = f"one {on_gpu['hardware']}"
