@@ -22,7 +22,7 @@ const NUMERICS = {
   dynamic_wi8_afp32: "8-bit weights",
   static_wi8_ai8: "8-bit",
 };
-// Of the networks that come with sodkeras, the best that still follows a camera.
+// Of the networks that come with sodkeras: far better than the CSNets, half the work of the best.
 const FIRST = "u2netp_pruned_224_int8.tflite";
 const STATIC = ["index.html", "style.css", "icon.svg", "manifest.webmanifest"];
 // LiteRT.js takes the first where the browser has relaxed SIMD, else the second.
@@ -81,7 +81,8 @@ async function findModels(folder) {
     const { name, numerics, preprocessing } = readDescription(json, jsonBeside(file));
     const size = `${preprocessing.height}×${preprocessing.width}`;
     const bytes = content.length;
-    const title = name.replace(/_(int8|float16)$/, ""); // which is said after it
+    // What of the name is said after it is left out.
+    const title = name.replace(/_(int8|float16)$/, "").replace(new RegExp(`_${preprocessing.height}$`), "");
     const label = `${title} ${size}, ${NUMERICS[numerics] ?? numerics}, ${(bytes / 1e6).toFixed(1)} MB`;
     models.push({ file, json, label, bytes, isInteger: numerics === "static_wi8_ai8" });
   }

@@ -9,7 +9,7 @@ import org.sodkeras.core.Selection;
 
 /** What a person chose, kept between visits. A choice that this build or phone does not have becomes the default. */
 final class Settings {
-    /** Of the networks that come with sodkeras, the best that still follows a camera. */
+    /** Of the networks that come with sodkeras: far better than the CSNets, half the work of the best. */
     private static final String DEFAULT_FILE = "u2netp_pruned_224_int8.tflite";
     private static final int DEFAULT_THREADS = 4; // more reach into a phone's slow cores
 
