@@ -2,9 +2,10 @@
 
 usage: python benchmarks/accuracy_latency.py [NAME=FILE.tflite ...] [--rounds=30]
 
-Accuracy is read from benchmarks/pascal_s*.csv (maxF on 195 pictures of PASCAL-S). With files, they are timed first, one
+Accuracy is read from benchmarks/pascal_s*.csv and own_scores.csv (maxF on 195 pictures of PASCAL-S). With files, they are timed first, one
 thread, taking turns in one run, so that a change of the machine's speed meets all; that writes benchmarks/latency.csv.
-NAME is the network as the plot writes it, such as "U²-Net†" or "CSNet-L ×1"; the numerics are in the file. Without
+NAME is the network as the plot writes it, "U²-Net†", "CSNet-L ×1" for the authors', "csnet_l_x1" and so on for what is in
+the package; the numerics are in the file. Without
 files only the plot, benchmarks/accuracy_latency.png, is drawn anew. The processor's time is what is drawn: where a
 machine does other work, the clock's is not the network's.
 """
@@ -18,6 +19,7 @@ import numpy as np
 from absl import app, flags
 
 from sodkeras.errors import SodkerasError
+from sodkeras.tflite.numerics import resolve
 
 HERE = pathlib.Path(__file__).parent
 FLAGS = flags.FLAGS
@@ -25,10 +27,11 @@ flags.DEFINE_integer("rounds", 30, "Measured rounds.", lower_bound=1)
 flags.DEFINE_string("picture", str(HERE.parent / "examples/astronaut.jpg"), "What the files are timed on.")
 flags.DEFINE_string("latency", str(HERE / "latency.csv"), "The table of times.")
 flags.DEFINE_string("plot", str(HERE / "accuracy_latency.png"), "The picture to draw.")
-#: A table of accuracy, and how its column "method" names network and numerics.
+#: A table of accuracy, how one of its columns names network and numerics, and what the plot calls it.
 SOURCES = {
-    "pascal_s.csv": (r"LiteRT (?P<numerics>\S+)", "U²-Net†"),
-    "pascal_s_csnet_l.csv": (r"(?P<width>×\d), (?P<numerics>\S+)", "CSNet-L {width}"),
+    "pascal_s.csv": ("method", r"LiteRT (?P<numerics>\S+)", "U²-Net†"),
+    "pascal_s_csnet_l.csv": ("method", r"(?P<width>×\d), (?P<numerics>\S+)", "CSNet-L {width}"),
+    "own_scores.csv": ("model", r"(?P<name>\w+)_(?P<numerics>float16|int8)", "{name}"),
 }
 
 
@@ -71,12 +74,13 @@ def measure(named_files, rounds, picture):
 def read_accuracy(folder):
     """(network, numerics) to maxF, from the tables in `SOURCES`."""
     scores = {}
-    for name, (pattern, network) in SOURCES.items():
+    for name, (column, pattern, network) in SOURCES.items():
         with (folder / name).open(encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                method = re.fullmatch(pattern, row["method"])
-                if method:
-                    scores[network.format(**method.groupdict()), method["numerics"]] = float(row["max_f"])
+                method = re.fullmatch(pattern, row[column])
+                if method and row.get("set", "PASCAL-S") == "PASCAL-S":
+                    numerics = resolve([method["numerics"]])[0]
+                    scores[network.format(**method.groupdict()), numerics] = float(row["max_f"])
     return scores
 
 
