@@ -2,12 +2,12 @@
 
 usage: python benchmarks/accuracy_latency.py [NAME=FILE.tflite ...] [--rounds=30]
 
-Accuracy is read from benchmarks/pascal_s*.csv and own_scores.csv (maxF on 195 pictures of PASCAL-S). With files, they are timed first, one
-thread, taking turns in one run, so that a change of the machine's speed meets all; that writes benchmarks/latency.csv.
-NAME is the network as the plot writes it, "U²-Net†", "CSNet-L ×1" for the authors', "csnet_l_x1" and so on for what is in
-the package; the numerics are in the file. Without
-files only the plot, benchmarks/accuracy_latency.png, is drawn anew. The processor's time is what is drawn: where a
-machine does other work, the clock's is not the network's.
+Accuracy is read from benchmarks/pascal_s*.csv and own_scores.csv (maxF on 195 pictures of PASCAL-S). With files, they
+are timed first, one thread, taking turns in one run, so that a change of the machine's speed meets all; that writes
+benchmarks/latency.csv. NAME is the network as the plot writes it: "U²-Net†", "CSNet-L ×1" for the authors',
+"csnet_l_x1" and so on for what is in the package; the numerics are in the file. Without files only the plot,
+benchmarks/accuracy_latency.png, is drawn anew. The processor's time is what is drawn: where a machine does other
+work, the clock's is not the network's.
 """
 
 import csv
