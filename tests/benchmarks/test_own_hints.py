@@ -1,0 +1,57 @@
+"""A network is taught by what a teacher computes of the part of a picture that it sees itself."""
+
+import os
+import pathlib
+import re
+import runpy
+import subprocess
+import sys
+
+import keras
+import numpy as np
+
+from sodkeras.data.synthetic import write_synthetic
+from sodkeras.keras_file import load_keras
+from sodkeras.models import DNL, U2Net
+from sodkeras.preprocessing import Preprocessing
+
+SCRIPT = pathlib.Path(__file__).parent.parent.parent / "benchmarks" / "own_hints.py"
+
+
+def test_parts_and_flips_are_those_of_picture_mask_and_hints_alike():
+    script = runpy.run_path(str(SCRIPT))
+    ramp = np.linspace(0, 1, 64, dtype="float32") * np.linspace(0.2, 1, 64, dtype="float32")[:, None]
+    grey = np.repeat(np.round(255 * ramp)[None, ..., None], 4, 0)
+    arrays = [np.repeat(grey, 3, -1).astype("uint8"), grey.astype("uint8"), np.ones(4, "float32")]
+    arrays.append(grey[:, ::2, ::2].astype("float16") / 255)
+    batch = next(script["batches"](arrays, 4, np.random.default_rng(3)))
+    preprocessing = Preprocessing(size=(48, 48), mean=(0, 0, 0), standard_deviation=(1, 1, 1))
+    x, masks, _, hints = map(np.array, script["changed"](*batch, preprocessing))
+    assert x.shape == (4, 48, 48, 3) and hints.shape == (4, 6, 6, 1)
+    falling = masks[:, 24, 0, 0] > masks[:, 24, -1, 0]
+    assert 0 < falling.sum() < 4  # else nothing was mirrored, or all
+    for picture, mask, hint in zip(x, masks, hints, strict=True):
+        assert np.corrcoef(picture.mean(-1).ravel(), mask.ravel())[0, 1] > 0.95
+        small = keras.ops.convert_to_numpy(keras.ops.image.resize(mask, (6, 6)))
+        assert np.corrcoef(small.ravel(), hint.ravel())[0, 1] > 0.98
+
+
+def test_a_dnl_learns_what_the_teacher_computes(tmp_path):
+    write_synthetic(tmp_path / "pairs", 12, (72, 80), progress=False)
+    keras.utils.set_random_seed(0)
+    U2Net("small", preprocessing={"size": (64, 64)}).save(tmp_path / "teacher.keras")
+    stages = [[1, 4, 1, 1], [2, 4, 1, 2], [2, 8, 2, 2], [2, 8, 1, 2]]
+    shape = {"input_shape": (64, 64, 3), "stem_filters": 4, "aspp_filters": 4, "low_level_filters": 4}
+    student = DNL((), stages=stages, **shape)
+    student.save(tmp_path / "student.keras")
+    command = [sys.executable, SCRIPT, "--start=student.keras", "--teacher=teacher.keras", "--data=pairs"]
+    command += ["--out=taught.keras", "--steps=40", "--batch=4"]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "12 pictures; hints have 0." in done.stdout
+    for stage in ("ir3", "ir4"):
+        errors = [float(text) for text in re.findall(rf"hint_{stage}_loss: ([\d.]+)", done.stdout)]
+        assert errors[-1] < 0.9 * errors[0]
+    taught = load_keras(tmp_path / "taught.keras")
+    assert taught.get_config() == student.get_config()
+    assert not np.allclose(taught.get_layer("head").kernel, student.get_layer("head").kernel)
