@@ -119,8 +119,8 @@ def batches(arrays, count, rng):
             yield *(array[chosen] for array in arrays), parts
 
 
-def changed(pictures, masks, weights, hints, parts, preprocessing):
-    """Of a batch, at the network's size: parts of the pictures in other colours, masks, weights and hints."""
+def changed(pictures, masks, weights, hints, parts, preprocessing, side):
+    """Of a batch, at the network's size: parts of the pictures in other colours, masks, weights; hints of this side."""
     count, size = tf.shape(parts)[0], preprocessing.size[0]
 
     def cut(images, side):
@@ -138,7 +138,7 @@ def changed(pictures, masks, weights, hints, parts, preprocessing):
         (x - preprocessing.mean) / preprocessing.standard_deviation,
         cut(masks, size) / 255,
         weights,
-        cut(hints, size // 8),
+        cut(hints, side),
     )
 
 
@@ -147,8 +147,10 @@ def with_hints(network, count):
     last = {}
     for layer in network.layers:
         stage = re.fullmatch(r"mobilenet_v2_(ir\d+)_\d+_(sum|project)", layer.name)
-        if stage and layer.output.shape[-1]:
+        if stage:
             last[stage[1]] = layer.output
+    if not last or None in network.input.shape[1:3]:
+        raise app.UsageError(f"--start needs a DNL with a fixed size of its pictures, got {network.name}")
     side = min(tensor.shape[1] for tensor in last.values())
     heads = {
         f"hint_{stage}": keras.layers.Conv2D(count, 1, name=f"hint_{stage}")(tensor)
@@ -162,15 +164,16 @@ def main(_):
     rng = np.random.default_rng(FLAGS.seed)
     keras.utils.set_random_seed(FLAGS.seed)
     network, hints = load_model(FLAGS.start), Hints(load_model(FLAGS.teacher))
+    model = with_hints(network, _COMPONENTS)
+    names = [name for name in model.output if name != "saliency_logits"]
+    side = model.output[names[0]].shape[1]
     *arrays, features = read(FLAGS.data, hints)
     print(f"{len(features)} pictures; hints have {hints.fit(features):.3f} of what varies")
     arrays.append(hints(features))
     del features
-    model = with_hints(network, _COMPONENTS)
-    names = [name for name in model.output if name != "saliency_logits"]
 
     def prepared(*batch):
-        x, masks, weights, targets = changed(*batch, network.preprocessing)
+        x, masks, weights, targets = changed(*batch, network.preprocessing, side)
         whole = tf.ones_like(weights)[:, None, None]
         return (
             x,

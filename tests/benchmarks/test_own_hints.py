@@ -26,7 +26,7 @@ def test_parts_and_flips_are_those_of_picture_mask_and_hints_alike():
     arrays.append(grey[:, ::2, ::2].astype("float16") / 255)
     batch = next(script["batches"](arrays, 4, np.random.default_rng(3)))
     preprocessing = Preprocessing(size=(48, 48), mean=(0, 0, 0), standard_deviation=(1, 1, 1))
-    x, masks, _, hints = map(np.array, script["changed"](*batch, preprocessing))
+    x, masks, _, hints = map(np.array, script["changed"](*batch, preprocessing, 6))
     assert x.shape == (4, 48, 48, 3) and hints.shape == (4, 6, 6, 1)
     falling = masks[:, 24, 0, 0] > masks[:, 24, -1, 0]
     assert 0 < falling.sum() < 4  # else nothing was mirrored, or all
