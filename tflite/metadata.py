@@ -88,18 +88,20 @@ def describe_tensors(content):
 
 
 def with_metadata(content, metadata):
-    """The `.tflite` bytes with this project's JSON as an entry of the model's metadata."""
+    """The `.tflite` bytes, as few as can be, with this project's JSON as an entry of the model's metadata."""
+    import numpy as np
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils
 
     from sodkeras.runtimes import METADATA_NAME
+    from sodkeras.tflite.compact import compact
 
     model = flatbuffer_utils.convert_bytearray_to_object(content)
     buffer = schema.BufferT()
-    buffer.data = list(json.dumps(metadata, ensure_ascii=False).encode())
+    buffer.data = np.frombuffer(json.dumps(metadata, ensure_ascii=False).encode(), np.uint8)
     entry = schema.MetadataT()
     entry.name = METADATA_NAME
     entry.buffer = len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return compact(model)
