@@ -4,10 +4,12 @@ TensorFlow's converter keeps memory from one conversion to the next, tensorflow-
 sees Keras, and both write to stderr whatever one asks. A child process gives all of it back.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import traceback
 
 from sodkeras.errors import SodkerasError, first_line
@@ -27,14 +29,16 @@ def run(module, job, what):
     Raises:
         SodkerasError: if the work failed or the child was ended.
     """
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"},
-    )
-    output, _ = child.communicate(json.dumps(job))
+    ) as child:
+        with contextlib.suppress(BrokenPipeError):  # it has ended already, which is told below
+            print(json.dumps(job), file=child.stdin, flush=True)
+        output = child.stdout.read()  # its stdin stays open until then: should this process be killed, it sees the end
     try:
         answered = json.loads(output.strip().split("\n")[-1])
     except json.JSONDecodeError:
@@ -49,14 +53,15 @@ def run(module, job, what):
 def answer(work, what):
     """The child's side: reads the job, does the work, and writes what it gave.
 
-    What is written to stdout and stderr meanwhile goes to log.txt in the job's scratch folder; so import TensorFlow and
-    Keras within the work, not before.
+    The process ends when its parent does. What is written to stdout and stderr meanwhile goes to log.txt in the job's
+    scratch folder; so import TensorFlow and Keras within the work, not before.
 
     Args:
         work: a function of the job and of a file to write progress to; gives what JSON carries.
         what: as in `run`.
     """
-    job = json.loads(sys.stdin.read())
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     answer_to = os.fdopen(os.dup(1), "w")
     progress = os.fdopen(os.dup(2), "w")
     log = os.open(f"{job['scratch']}/log.txt", os.O_WRONLY | os.O_CREAT)
@@ -71,3 +76,8 @@ def answer(work, what):
             traceback.print_exc(file=progress)
         answered = {"error": f"The {what} failed: {first_line(error)}. Received: {job['source']}"}
     print(json.dumps(answered), file=answer_to, flush=True)
+
+
+def _end_with_parent():
+    sys.stdin.read()
+    os._exit(1)  # nobody waits for gigabytes of work any more
