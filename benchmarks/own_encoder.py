@@ -4,10 +4,19 @@ usage: python benchmarks/own_encoder.py --out=NETWORK.keras --pictures=FOLDER [-
 
 The npm package @mediapipe/objectron (Apache-2.0) brings along an SSD on MobileNetV2 that was trained on Open Images
 V4, in half precision, batch norms folded away. `npm` fetches the package; the convolutions of the network's encoder get
-the detector's weights, as many stages as it has, and its batch norms statistics again, over --pictures, so that they
-can be trained. All else is new. Pictures are brought to [-1, 1] and padded as Keras does, for so the detector learned.
+the detector's weights, as many stages as it has, at the size that new ones have, and its batch norms statistics again,
+over --pictures, so that they can be trained. All else is new. Pictures are brought to [-1, 1] and padded as Keras does,
+for so the detector learned.
 
-What is printed is how far the encoder, at the detector's size and stride, is from the detector inside.
+What is printed is how far the encoder, at the detector's size and stride, is from the detector inside. Beside the
+network a .json says of what it is made, for package_weights.py.
+
+dnl_small was then trained at 128×128 without modules and at 192×192 with them (its card has the settings). TEACHER is
+U²-Net in 8 bits, which had time for the 128 photos of COCO128 and every second of MSRA's, U²-Net† with fewer channels
+labelled the others:
+
+    sodkeras pseudo-label coco128/images --model=TEACHER --out=LABELLED/coco                 # and some of MSRA's
+    sodkeras pseudo-label msra_1000_images --model=u2netp_pruned_int8 --out=LABELLED/msra    # the others
 """
 
 import json
@@ -99,6 +108,24 @@ def difference(backbone, interpreter, name, output, pictures):
     return float(np.mean(found))
 
 
+def as_if_new(unit):
+    """Brings a unit's kernels to the size that new ones have, without changing what it computes.
+
+    The detector's are up to twelve, for it divides by its statistics; steps of Adam are as large for any weight.
+    """
+    conv, norm = unit.conv, unit.norm
+    kernel = conv.get_weights()[0]
+    depthwise = unit.filters is None
+    axes = (0, 1, 3) if depthwise else (0, 1, 2)
+    fan = kernel.shape[0] * kernel.shape[1] * (1 if depthwise else kernel.shape[2])
+    factor = np.sqrt(2 / fan) / np.maximum(np.sqrt((kernel**2).mean(axes)), 1e-12)
+    gamma, beta, mean, variance = norm.get_weights()
+    scaled = factor**2 * variance
+    gamma *= np.sqrt((scaled + norm.epsilon) / (variance + norm.epsilon)) / factor
+    conv.set_weights([kernel * (factor[:, None] if depthwise else factor)])
+    norm.set_weights([gamma, beta, factor * mean, scaled])
+
+
 def main(_):
     keras.utils.set_random_seed(FLAGS.seed)
     pictures = [read_picture(path) for path in find_pictures([FLAGS.pictures])]
@@ -118,10 +145,21 @@ def main(_):
     fill(backbone, convolutions(interpreter))
     norms = restore_statistics(backbone, (network.preprocessing(picture) for picture in pictures))
     for unit, _, _ in torchvision_units(backbone, backbone.name):
+        as_if_new(unit)
         network.get_layer(unit.name).set_weights(unit.get_weights())
     print(f"{norms} batch norms of the encoder, {network.count_params():,} parameters in all")
-    with whole_file(pathlib.Path(FLAGS.out)) as temporary:
+    out = pathlib.Path(FLAGS.out)
+    with whole_file(out) as temporary:
         network.save(temporary)
+    with whole_file(out.with_suffix(".json")) as temporary:
+        given = f" --arguments='{FLAGS.arguments}'" if json.loads(FLAGS.arguments) else ""
+        how = {
+            "command": f"python benchmarks/own_encoder.py --out={out.name} --pictures=FOLDER{given}",
+            "start": f"random weights, the encoder as MobileNetV2 of npm's {_PACKAGE} (Apache-2.0), a detector that "
+            "was trained on Open Images V4",
+            "encoder": _PACKAGE,
+        }
+        temporary.write_text(json.dumps(how, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

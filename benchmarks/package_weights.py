@@ -15,7 +15,8 @@ weights are the mean (a model soup: Wortsman et al., ICML 2022); with --average 
 rest of the preset's that they started from. --size and --sharpen are what own_sharpness.py found best. Channels of a
 CSNet that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
 OUT may also be what `sodkeras prune` wrote, with its .json beside it, or the folder of a run of `sodkeras train` that
-began with random weights, on the pictures that own_photos.py tells of, or that went on from the last.keras of such one.
+began with random weights, on the pictures that own_photos.py tells of, or with what own_encoder.py wrote, or that went
+on from the last.keras of such one.
 --keep_float=none lets no layer of 8 bits stay in float.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
@@ -265,6 +266,8 @@ def training_on(*runs):
         before = training_on(network.parent)
     elif network.name in MODELS:
         before = _FROM_RANDOM
+    elif network.suffix == ".keras":
+        before = _FROM_RANDOM | json.loads(network.with_suffix(".json").read_text(encoding="utf-8"))
     else:
         before = preset(network.name)["training"]
     commands, epochs, minutes = (
@@ -298,6 +301,7 @@ def training_on(*runs):
         "minutes": minutes,
         "hardware": f"{here}, before on {hardware}" if hardware and not hardware.startswith(here) else hardware or here,
         "versions": records[0]["versions"],
+        **{name: before[name] for name in ("encoder",) if name in before},
     }
 
 
