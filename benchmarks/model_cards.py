@@ -85,7 +85,7 @@ def card(preset, scores):
         f"{commands}:",
         "\n".join(["```sh", *training["command"].split("; "), "```"]),
         "## What it was trained on",
-        _pictures(training) + _USE,
+        (_PRUNED if "pruned" in training else _data(training["scenes"])) + _USE,
         "## Scores",
         "Pictures that were not trained on, nor used to choose an epoch, nor a setting but where this card says so, "
         "scored in 8 bit at their own size against masks at > 127. maxF is from precision and recall averaged over "
@@ -106,9 +106,8 @@ def card(preset, scores):
 
 def _how_trained(training):
     data = training["data"]
-    others = "some photos u2netp_pruned_int8" if "encoder" in training else f"scenes {training['scenes']['teacher']}"
     return [
-        ("teacher", f"{training['teacher']}; of {others} (Apache-2.0)"),
+        ("teacher", f"{training['teacher']}; of scenes {training['scenes']['teacher']} (Apache-2.0)"),
         ("pictures", f"{data['training']} to train on, {data['validation']} to validate with"),
         ("epochs", ", ".join(f"{count} {stage}" for stage, count in training["epochs"].items())),
         ("time", f"{sum(training['minutes'].values())} minutes on {training['hardware']}, which did other work, too"),
@@ -129,21 +128,6 @@ _PRUNED = """By its authors on DUTS-TR, 10,553 photos with masks; what bias thos
 chosen, and convolutions fitted, by 300 photos without masks: 125 that packages of Debian and npm bring along
 (`benchmarks/own_photos.py` fetches them), 110 of MSRA, 40 of COCO128 and 25 of people; the preset names them. These are
 research data and photos of packages, of mixed or unknown licence. None is distributed."""
-
-
-def _pictures(training):
-    if "encoder" in training:
-        return _ENCODED
-    return _PRUNED if "pruned" in training else _data(training["scenes"])
-
-
-_ENCODED = """Its encoder on Open Images V4 (photos under CC BY), by Google, as part of a detector of 24 kinds of
-things: people, animals, vehicles, shoes, furniture. Then all of it on photos labelled by the teachers: 1,000 of MSRA,
-half of them by each, and 104 of COCO128 by U²-Net, counted twice; and on photos with masks that others made: 172 horses
-of the Weizmann set and 290 people. 24 more of COCO128 were kept out to judge by, and one in twenty of the rest. MSRA,
-COCO128, horses and people are research data of mixed or unknown licence. None is distributed, only what a network
-learned. All masks by hand are of people and horses: the network knows those best. It has learned U²-Net's mistakes
-along with the rest, and whatever bias is in DUTS-TR, on which U²-Net was trained."""
 
 
 def _data(scenes):

@@ -9,14 +9,7 @@ over --pictures, so that they can be trained. All else is new. Pictures are brou
 for so the detector learned.
 
 What is printed is how far the encoder, at the detector's size and stride, is from the detector inside. Beside the
-network a .json says of what it is made, for package_weights.py.
-
-dnl_small was then trained at 128×128 without modules and at 192×192 with them (its card has the settings). TEACHER is
-U²-Net in 8 bits, which had time for the 128 photos of COCO128 and every second of MSRA's, U²-Net† with fewer channels
-labelled the others:
-
-    sodkeras pseudo-label coco128/images --model=TEACHER --out=LABELLED/coco                 # and some of MSRA's
-    sodkeras pseudo-label msra_1000_images --model=u2netp_pruned_int8 --out=LABELLED/msra    # the others
+network a .json says of what it is made, for package_weights.py. NOTES.md says what was trained so.
 """
 
 import json
@@ -157,7 +150,6 @@ def main(_):
             "command": f"python benchmarks/own_encoder.py --out={out.name} --pictures=FOLDER{given}",
             "start": f"random weights, the encoder as MobileNetV2 of npm's {_PACKAGE} (Apache-2.0), a detector that "
             "was trained on Open Images V4",
-            "encoder": _PACKAGE,
         }
         temporary.write_text(json.dumps(how, indent=1) + "\n", encoding="utf-8")
 

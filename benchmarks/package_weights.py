@@ -301,7 +301,6 @@ def training_on(*runs):
         "minutes": minutes,
         "hardware": f"{here}, before on {hardware}" if hardware and not hardware.startswith(here) else hardware or here,
         "versions": records[0]["versions"],
-        **{name: before[name] for name in ("encoder",) if name in before},
     }
 
 

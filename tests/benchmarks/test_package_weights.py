@@ -92,6 +92,20 @@ def test_runs_that_began_with_random_weights_are_told_from_there(run, tmp_path):
     assert both["start"] == "random weights"
 
 
+def test_a_run_that_began_with_an_encoder_is_told_from_where_that_came(run):
+    record = json.loads((run / "settings.json").read_text())
+    begun = run / "start" / "begun.keras"
+    begun.parent.mkdir()
+    record["changes"]["network"] = str(begun)
+    (run / "settings.json").write_text(json.dumps(record))
+    how = {"command": "python benchmarks/own_encoder.py --out=begun.keras", "start": "an encoder of others"}
+    begun.with_suffix(".json").write_text(json.dumps(how))
+    now = told(run)
+    assert now["command"].startswith(how["command"] + "; sodkeras train ") and str(run) not in now["command"]
+    assert now["start"] == how["start"]
+    assert list(now["epochs"].values()) == [2]
+
+
 @pytest.mark.parametrize(
     "tolerance, size, chosen", [(0.1, None, "--tolerance=0.1"), (None, 224, "--filters=2,3 --size=224")]
 )
