@@ -1,4 +1,4 @@
-"""A `.tflite` file that holds nothing twice: 8-bit files of many small layers are a fifth smaller, others a little."""
+"""A `.tflite` file that holds nothing twice: in 8 bits, where layers are small and many, up to two fifths smaller."""
 
 import flatbuffers
 import numpy as np
