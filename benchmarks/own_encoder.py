@@ -4,9 +4,8 @@ usage: python benchmarks/own_encoder.py --out=NETWORK.keras --pictures=FOLDER [-
 
 The npm package @mediapipe/objectron (Apache-2.0) brings along an SSD on MobileNetV2 that was trained on Open Images
 V4, in half precision, batch norms folded away. `npm` fetches the package; the convolutions of the network's encoder get
-the detector's weights, as many stages as it has, at the size that new ones have, and its batch norms statistics again,
-over --pictures, so that they can be trained. All else is new. Pictures are brought to [-1, 1] and padded as Keras does,
-for so the detector learned.
+the detector's weights, as many stages as it has, and its batch norms statistics again, over --pictures, so that they
+can be trained. All else is new. Pictures are brought to [-1, 1] and padded as Keras does, for so the detector learned.
 
 What is printed is how far the encoder, at the detector's size and stride, is from the detector inside. Beside the
 network a .json says of what it is made, for package_weights.py. NOTES.md says what was trained so.
@@ -76,7 +75,7 @@ def fill(backbone, found):
         The name of the last layer filled, and the index of what the detector computes there.
     """
     state, last = {}, None
-    # The detector has more.
+    # The detector has more convolutions.
     for (unit, conv, norm), (kernel, bias, output) in zip(
         torchvision_units(backbone, backbone.name), found, strict=False
     ):
@@ -101,24 +100,6 @@ def difference(backbone, interpreter, name, output, pictures):
     return float(np.mean(found))
 
 
-def as_if_new(unit):
-    """Brings a unit's kernels to the size that new ones have, without changing what it computes.
-
-    The detector's are up to twelve, for it divides by its statistics; steps of Adam are as large for any weight.
-    """
-    conv, norm = unit.conv, unit.norm
-    kernel = conv.get_weights()[0]
-    depthwise = unit.filters is None
-    axes = (0, 1, 3) if depthwise else (0, 1, 2)
-    fan = kernel.shape[0] * kernel.shape[1] * (1 if depthwise else kernel.shape[2])
-    factor = np.sqrt(2 / fan) / np.maximum(np.sqrt((kernel**2).mean(axes)), 1e-12)
-    gamma, beta, mean, variance = norm.get_weights()
-    scaled = factor**2 * variance
-    gamma *= np.sqrt((scaled + norm.epsilon) / (variance + norm.epsilon)) / factor
-    conv.set_weights([kernel * (factor[:, None] if depthwise else factor)])
-    norm.set_weights([gamma, beta, factor * mean, scaled])
-
-
 def main(_):
     keras.utils.set_random_seed(FLAGS.seed)
     pictures = [read_picture(path) for path in find_pictures([FLAGS.pictures])]
@@ -138,7 +119,6 @@ def main(_):
     fill(backbone, convolutions(interpreter))
     norms = restore_statistics(backbone, (network.preprocessing(picture) for picture in pictures))
     for unit, _, _ in torchvision_units(backbone, backbone.name):
-        as_if_new(unit)
         network.get_layer(unit.name).set_weights(unit.get_weights())
     print(f"{norms} batch norms of the encoder, {network.count_params():,} parameters in all")
     out = pathlib.Path(FLAGS.out)
