@@ -1,49 +1,36 @@
 """What a model card says of how weights were made is what the runs' own records say."""
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
+import runpy
+import types
 
+import keras
+import numpy as np
 import pytest
+from absl import app, flags
 
 from sodkeras.weights import preset
 
 BENCHMARKS = pathlib.Path(__file__).parent.parent.parent / "benchmarks"
-SCRIPT = """
-import json, pathlib, sys
-import package_weights
-from absl import flags
-
-flags.FLAGS(["package_weights.py", "--name=n"])
-print(json.dumps(package_weights.training_on(*map(pathlib.Path, sys.argv[1:]))))
-"""
-MEAN = """
-import json
-import keras
-import package_weights
-
-models = [keras.Sequential([keras.Input([2]), keras.layers.Dense(1)]) for _ in range(3)]
-for value, network in enumerate(models):
-    network.set_weights([value + 0 * weight for weight in network.get_weights()])
-mean = package_weights.mean_weights(models, [0.3, 0.5, 0.2])
-print(json.dumps([weight.ravel().tolist() for weight in mean]))
-"""
 
 
-def said(script, *arguments):
-    """The last line of what a script prints that may import from benchmarks/, from JSON."""
-    path = os.pathsep.join([str(BENCHMARKS), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", script, *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout.splitlines()[-1])
+@pytest.fixture(scope="module")
+def script():
+    """The script's names; its flags, as they are by default, are gone afterwards."""
+    before = set(flags.FLAGS)
+    names = runpy.run_path(str(BENCHMARKS / "package_weights.py"))
+    flags.FLAGS.mark_as_parsed()
+    yield types.SimpleNamespace(**names)
+    flags.FLAGS.unparse_flags()
+    for name in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, name)
 
 
-def told(*runs):
-    """What package_weights.py says of runs."""
-    return said(SCRIPT, *map(str, runs))
+@pytest.fixture
+def told(script):
+    """What package_weights.py says of runs, as it stands in a preset's JSON."""
+    return lambda *runs: json.loads(json.dumps(script.training_on(*runs)))
 
 
 @pytest.fixture
@@ -62,7 +49,7 @@ def run(tmp_path):
     return tmp_path
 
 
-def test_a_run_stands_behind_what_it_went_on_from(run):
+def test_a_run_stands_behind_what_it_went_on_from(run, told):
     before, now = preset("csnet_l_x1")["training"], told(run)
     assert now["command"].startswith(before["command"] + "; sodkeras train --recipe=distill --short ")
     assert '--set=network="csnet_l_x1" --set=size=192 --set=loss_arguments.factors=[1,2]' in now["command"]
@@ -74,7 +61,7 @@ def test_a_run_stands_behind_what_it_went_on_from(run):
     assert now["data"]["training"] == 7
 
 
-def test_runs_that_began_with_random_weights_are_told_from_there(run, tmp_path):
+def test_runs_that_began_with_random_weights_are_told_from_there(run, tmp_path, told):
     record = json.loads((run / "settings.json").read_text())
     record |= {"changes": {"network": "DNL"}, "settings": record["settings"] | {"batch_statistics": True}}
     (run / "settings.json").write_text(json.dumps(record))
@@ -92,7 +79,7 @@ def test_runs_that_began_with_random_weights_are_told_from_there(run, tmp_path):
     assert both["start"] == "random weights"
 
 
-def test_a_run_that_began_with_an_encoder_is_told_from_where_that_came(run):
+def test_a_run_that_began_with_an_encoder_is_told_from_where_that_came(run, told):
     record = json.loads((run / "settings.json").read_text())
     begun = run / "start" / "begun.keras"
     begun.parent.mkdir()
@@ -109,18 +96,18 @@ def test_a_run_that_began_with_an_encoder_is_told_from_where_that_came(run):
 @pytest.mark.parametrize(
     "tolerance, size, chosen", [(0.1, None, "--tolerance=0.1"), (None, 224, "--filters=2,3 --size=224")]
 )
-def test_of_a_pruned_network_the_command_and_the_loss_are_told(tmp_path, tolerance, size, chosen):
+def test_of_a_pruned_network_the_command_and_the_loss_are_told(script, tmp_path, tolerance, size, chosen):
     how = {"pictures": ["a.jpg", "b.jpg"], "size": size, "tolerance": tolerance, "filters": [2, 3]}
     how |= {"parameters": [8, 4], "multiply_adds": [6, 3]}
     record = how | {"pruned": "u2netp", "lost": {"encoder1_in_conv": 0.1, "fusion_conv": 0.2}}
     (tmp_path / "small.json").write_text(json.dumps(record))
-    now = said(SCRIPT.replace("training_on(*map", "pruned(*map"), str(tmp_path / "small.keras"))
+    now = script.pruned(tmp_path / "small.keras")
     assert now["command"] == f"sodkeras prune u2netp --pictures=FOLDER --limit=2 {chosen} --out=small.keras"
     assert now["pruned"] == how | {"lost": 0.2}
     assert now["start"] == f"u2netp ({preset('u2netp')['sha256'][:8]})"
 
 
-def test_of_two_runs_both_are_told(run, tmp_path):
+def test_of_two_runs_both_are_told(run, tmp_path, told):
     other = tmp_path / "other"
     other.mkdir()
     record = json.loads((run / "settings.json").read_text())
@@ -135,17 +122,20 @@ def test_of_two_runs_both_are_told(run, tmp_path):
     assert sum(both["minutes"].values()) == pytest.approx(sum(one["minutes"].values()) + 2)
 
 
-def test_runs_on_other_pictures_are_not_averaged(run, tmp_path):
+def test_runs_on_other_pictures_are_not_averaged(run, tmp_path, told):
     other = tmp_path / "other"
     other.mkdir()
     record = json.loads((run / "settings.json").read_text())
     record["data"]["sha256"] = "1"
     (other / "settings.json").write_text(json.dumps(record))
-    with pytest.raises(AssertionError, match="the same pictures"):
+    with pytest.raises(app.UsageError, match="the same pictures"):
         told(run, other)
 
 
-def test_a_mean_has_each_networks_share():
-    kernel, bias = said(MEAN)
-    assert kernel == pytest.approx([0.9, 0.9])
-    assert bias == pytest.approx([0.9])
+def test_a_mean_has_each_networks_share(script):
+    models = [keras.Sequential([keras.Input([2]), keras.layers.Dense(1)]) for _ in range(3)]
+    for value, network in enumerate(models):
+        network.set_weights([value + 0 * weight for weight in network.get_weights()])
+    kernel, bias = script.mean_weights(models, [0.3, 0.5, 0.2])
+    np.testing.assert_allclose(kernel.ravel(), [0.9, 0.9], rtol=1e-6)
+    np.testing.assert_allclose(bias, [0.9], rtol=1e-6)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sodkeras.data import find_pairs
+from sodkeras.layers import fused_normalisation
 from sodkeras.models import MODELS, SaliencyModel
 from sodkeras.training.settings import Settings
 
@@ -61,3 +62,9 @@ def settings():
     return Settings(
         network="Tiny", size=(24, 24), batch=4, epochs=3, learning_rate=0.02, weight_decay=1e-3, save_every=2, samples=1
     )
+
+
+@pytest.fixture
+def without_xla(monkeypatch):
+    """Trains a CSNet with Keras's batch norms: XLA compiles the fused ones longer than a test's network trains."""
+    monkeypatch.setattr(fused_normalisation, "can_fuse", lambda x, norm: False)
