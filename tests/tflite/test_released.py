@@ -28,8 +28,8 @@ def u2netp(reference):
 @pytest.mark.parametrize(
     ("source", "numerics", "every", "median_iou"),
     [
-        (csnet_l(1), ["float32", "int8"], 100, 0.97),
-        (csnet_l(2), ["float32"], 200, None),
+        (csnet_l(1), ["float32", "int8"], 50, 0.97),
+        (csnet_l(2), ["float32"], 50, None),
         (u2netp, ["float32", "int8"], 300, 0.97),  # it is slow, and less hard to calibrate
     ],
     ids=["csnet_l_x1", "csnet_l_x2", "u2netp"],
@@ -40,7 +40,7 @@ def test_released_networks_are_one_partition_and_agree_with_keras(
     model = source(reference)
     # Every picture is either calibrated with or compared on.
     found = find_pictures([reference / "data/msra_1000_images"])
-    calibration, pictures = found[::every], [(path.name, read_picture(path)) for path in found[7::200]]
+    calibration, pictures = found[::every], [(path.name, read_picture(path)) for path in found[7::100]]
     for path in convert(model, tmp_path, numerics, calibration):
         runtime = LiteRTRuntime(path)
         partitions = count_partitions(runtime.interpreter)
