@@ -9,10 +9,11 @@ picture, and a few thousand pictures are few; features are a hundred numbers abo
 The teacher looks once at every picture. What its encoders 3 to 6 and decoders 3 to 5 give is brought to an eighth of
 its picture's side, each channel to a variance of one, and the 96 directions that vary most are kept: the hints.
 Behind the last block of each of the encoder's stages at that scale a 1×1 convolution, thrown away at the end, is to
-give them; the sum of the mean squared errors counts as much as the map's cross-entropy and IoU. Pictures are square.
-Parts and flips are those of picture, map and hints alike. Sources are as `sodkeras train` takes them, each picture
-counting once. What is written is the moving average of the weights, which `sodkeras train --network=FILE.keras` goes
-on from, with modules and at other sizes.
+give them, beginning with nothing: the sum of the mean squared errors counts as much as the map's cross-entropy and IoU.
+Pictures are square. Parts and flips are those of picture, map and hints alike. Sources are as `sodkeras train` takes
+them, each picture counting once. What is written is the moving average of the weights, which
+`sodkeras train --network=FILE.keras` goes on from, with modules and at other sizes. The same command goes on with what
+was stopped, from the last multiple of some 250 steps; the pictures' order begins anew.
 """
 
 import pathlib
@@ -44,6 +45,8 @@ _TAPS = ("encoder3", "encoder4", "encoder5", "encoder6", "decoder5", "decoder4",
 _COMPONENTS = 96
 #: Sides of pictures and masks that are kept, and the least share of a side that is seen.
 _PICTURE, _MASK, _LEAST = 176, 88, 0.7
+#: Steps after which a training that is stopped goes on.
+_EPOCH = 250
 
 
 class Hints:
@@ -153,7 +156,8 @@ def with_hints(network, count):
         raise app.UsageError(f"--start needs a DNL with a fixed size of its pictures, got {network.name}")
     side = min(tensor.shape[1] for tensor in last.values())
     heads = {
-        f"hint_{stage}": keras.layers.Conv2D(count, 1, name=f"hint_{stage}")(tensor)
+        # Not at random: an encoder that others have trained gives large numbers, and would first be made to give less.
+        f"hint_{stage}": keras.layers.Conv2D(count, 1, kernel_initializer="zeros", name=f"hint_{stage}")(tensor)
         for stage, tensor in last.items()
         if tensor.shape[1] == side
     }
@@ -196,7 +200,14 @@ def main(_):
         loss={"saliency_logits": map_loss} | dict.fromkeys(names, "mse"),
         jit_compile=False,
     )
-    model.fit(data.map(prepared).prefetch(4), steps_per_epoch=FLAGS.steps, shuffle=False)
+    epochs = max(1, round(FLAGS.steps / _EPOCH))
+    model.fit(
+        data.map(prepared).prefetch(4),
+        epochs=epochs,
+        steps_per_epoch=FLAGS.steps // epochs,
+        shuffle=False,
+        callbacks=[keras.callbacks.BackupAndRestore(f"{FLAGS.out}.backup")],
+    )
     with whole_file(pathlib.Path(FLAGS.out)) as temporary:
         network.save(temporary)
 
