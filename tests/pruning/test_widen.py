@@ -10,18 +10,17 @@ from sodkeras.pruning import widen
 
 
 @pytest.mark.parametrize(
-    ("arguments", "factor"),
+    "arguments",
     [
-        ({}, 1.0),
-        ({}, 1.4),
-        ({}, 2.5),
-        ({"simplified": False}, 1.4),
-        ({"activation": "relu"}, 1.4),
-        ({"plan": None, "width": 0.6, "fusion_stages": (1, 2, 3, 4)}, 1.4),
-        ({"plan": None, "width": 0.6, "fusion_stages": ()}, 1.4),
+        {},
+        {"simplified": False},
+        {"activation": "relu"},
+        {"plan": None, "width": 0.6, "fusion_stages": (1, 2, 3, 4)},
+        {"plan": None, "width": 0.6, "fusion_stages": ()},
     ],
-    ids=["the same", "csnet", "much", "vanilla", "relu", "width", "extractor"],
+    ids=["csnet", "vanilla", "relu", "width", "extractor"],
 )
+@pytest.mark.parametrize("factor", [1.0, 1.4, 2.5])
 def test_the_wider_network_computes_the_same(arguments, factor):
     model = random_network(**arguments)
     wider, plan = widen(model, factor)

@@ -24,6 +24,8 @@ PLAN = {
     "stages": [[[4]], [[4]], [[4]], [[4]], [[4]]],
     "fusion": {"stages": [4], "mixed": [4], "dilation_rates": [1], "dilated": [[4]], "filters": 4},
 }
+CSNET = {"network": "CSNet", "arguments": {"plan": PLAN}, "size": (32, 32)}
+DYNAMIC = CSNET | {"epochs": 2, "dynamic_decay": 3.0, "decay_exempt": "gammas"}
 #: Everything at once that has a state of its own.
 EVERYTHING = {
     "optimizer": "sgd",
@@ -109,8 +111,18 @@ def whole(data_folder, tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["plain", "everything"])
-@pytest.mark.parametrize("step", [3, 5, 8], ids=["between checkpoints", "behind one", "at an epoch's end"])
+@pytest.mark.parametrize(
+    ("changes", "step"),
+    [
+        pytest.param({}, 3, id="between checkpoints"),
+        pytest.param({}, 5, id="behind one"),
+        pytest.param({}, 8, id="at an epoch's end"),
+        pytest.param(EVERYTHING, 3, id="everything, between checkpoints"),
+        pytest.param(EVERYTHING, 5, id="everything, behind one"),
+        pytest.param(EVERYTHING, 8, id="everything, at an epoch's end"),
+        pytest.param(DYNAMIC, 5, id="CSNet under dynamic decay", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupted_run_ends_with_the_same_bits(settings, pairs, tmp_path, whole, at_step, changes, step):
     settings = dataclasses.replace(settings, **changes)
     expected = whole(settings)
@@ -122,13 +134,6 @@ def test_an_interrupted_run_ends_with_the_same_bits(settings, pairs, tmp_path, w
     for name in ("last.keras", "best.keras"):
         assert weights(tmp_path / "cut" / name) == weights(expected / name)
     assert log(tmp_path / "cut") == log(expected)
-
-
-@pytest.mark.slow
-def test_an_interrupted_csnet_under_dynamic_decay_ends_with_the_same_bits(settings, pairs, tmp_path, whole, at_step):
-    further = {"dynamic_decay": 3.0, "decay_exempt": "gammas", "size": (32, 32), "epochs": 2}
-    settings = dataclasses.replace(settings, network="CSNet", arguments={"plan": PLAN}, **further)
-    test_an_interrupted_run_ends_with_the_same_bits(settings, pairs, tmp_path, whole, at_step, {}, 5)
 
 
 def test_a_finished_run_is_scored_again_and_not_trained(settings, pairs, tmp_path, whole):
@@ -180,9 +185,10 @@ def test_statistics_are_those_of_the_training_pictures(settings, pairs, tmp_path
     assert float(keras.ops.max(keras.ops.abs(means[0] - expected))) > 0.01
 
 
-def test_a_network_can_be_trained_as_it_is_used(settings, pairs, tmp_path):
+@pytest.mark.slow
+def test_a_network_can_be_trained_as_it_is_used(settings, pairs, tmp_path, without_xla):
     """Without the batches' statistics batch norms keep theirs, while all else learns."""
-    settings = dataclasses.replace(settings, epochs=1, learning_rate=1e-4, re_estimate=4)
+    settings = dataclasses.replace(settings, **CSNET, epochs=1, learning_rate=1e-4, re_estimate=4)
     train(settings, pairs[:16], tmp_path / "start")
     start = tmp_path / "start" / "last.keras"
     changed = {}
@@ -193,19 +199,14 @@ def test_a_network_can_be_trained_as_it_is_used(settings, pairs, tmp_path):
         together = zip(load_keras(start).weights, trained.weights, strict=True)
         changed[batches] = {v.path for v, w in together if keras.ops.any(v != keras.ops.convert_to_tensor(w))}
     assert {path for path in changed[True] if "moving" in path}
-    assert {path.split("/")[-1] for path in changed[False]} == {"kernel", "gamma", "beta", "bias"}
+    assert {path.split("/")[-1] for path in changed[False]} == {"kernel", "gamma", "beta", "alpha", "bias"}
 
 
 @pytest.mark.slow
 def test_a_network_is_pruned_and_fine_tuned_in_a_run_of_its_own(settings, pairs, tmp_path, without_xla):
     settings = dataclasses.replace(
         settings,
-        network="CSNet",
-        arguments={"plan": PLAN},
-        size=(32, 32),
-        epochs=1,
-        dynamic_decay=3.0,
-        decay_exempt="gammas",
+        **DYNAMIC | {"epochs": 1},
         prune={"criterion": "gamma", "ratio": 0.25},
         fine_tune={"epochs": 2, "learning_rate": 1e-3},
         re_estimate=2,
