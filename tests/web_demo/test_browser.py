@@ -49,7 +49,8 @@ def expected_maps(models, numerics, path):
     predictor = Predictor(next(models.glob(f"*{numerics}")))
     picture = read_picture(path)
     network_map = predictor.runtime(predictor.preprocessing(picture))[0]
-    assert network_map.max() - network_map.min() > 0.2  # else any two maps would agree
+    # Thrice the widest tolerance below: else any two maps would agree.
+    assert network_map.max() - network_map.min() > 0.15
     return network_map, predictor.preprocessing.restore(network_map, picture.shape[:2])
 
 
