@@ -1,6 +1,7 @@
 """`sodkeras VERB [ARGUMENTS] [--flag=value …]`: finds the verb, parses its flags, turns errors into one sentence."""
 
 import importlib
+import logging
 import os
 import sys
 import traceback
@@ -44,8 +45,9 @@ Exit codes: 0 done, 1 failed, 2 wrong use."""
 
 def main(argv=None):
     """Runs one command and returns its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
-    # TensorFlow's and LiteRT's start-up messages say nothing to the user of a command.
+    # TensorFlow's and LiteRT's start-up messages, and its warnings of retracing, say nothing to the user of a command.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # TensorFlow leaves oneDNN out on CPUs without AVX-512 or VNNI, where it helps as well (benchmarks/NOTES.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     argv = sys.argv[1:] if argv is None else list(argv)
