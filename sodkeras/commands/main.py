@@ -45,9 +45,9 @@ Exit codes: 0 done, 1 failed, 2 wrong use."""
 
 def main(argv=None):
     """Runs one command and returns its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
-    # TensorFlow's and LiteRT's start-up messages, and its warnings of retracing, say nothing to the user of a command.
+    # TensorFlow's and LiteRT's start-up messages say nothing to the user of a command.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("tensorflow").addFilter(_is_for_users)
     # TensorFlow leaves oneDNN out on CPUs without AVX-512 or VNNI, where it helps as well (benchmarks/NOTES.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     argv = sys.argv[1:] if argv is None else list(argv)
@@ -56,6 +56,11 @@ def main(argv=None):
     except BrokenPipeError:  # the reader of our output has had enough, as in `sodkeras … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _is_for_users(record):
+    """Commands call one model after another, each traced once, which TensorFlow takes for one that is traced anew."""
+    return "tf.function retracing" not in record.getMessage()
 
 
 def _run(argv):

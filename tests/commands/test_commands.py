@@ -1,11 +1,13 @@
 """The command line as a user meets it: help, exit codes, one-sentence errors, results on disk."""
 
+import logging
 import os
 import re
 import subprocess
 import sys
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
@@ -291,3 +293,21 @@ def test_profile_counts_a_class_and_a_file(models, capsys):
     assert "encoder1_in_conv" in shown and "tiny at 32x48" in shown
     assert "224x224" in failure(capsys, "profile", "CSNet", "--size=big", code=2)
     assert "the next is 240x224" in failure(capsys, "profile", "CSNet", "--size=225x224")
+
+
+def test_of_tensorflows_warnings_only_those_of_retracing_are_kept_from_users():
+    """Of six models, each called once, TensorFlow says that one is traced again and again."""
+    records = []
+    logger, handler = logging.getLogger("tensorflow"), logging.Handler()
+    handler.emit = records.append
+    logger.addHandler(handler)
+    try:
+        main(["--version"])
+        for _ in range(6):
+            inputs = keras.Input((1,))
+            keras.Model(inputs, keras.layers.Dense(1)(inputs)).predict_on_batch(np.ones((1, 1)))
+        assert not records
+        logger.warning("a disk is full")
+        assert [record.getMessage() for record in records] == ["a disk is full"]
+    finally:
+        logger.removeHandler(handler)
