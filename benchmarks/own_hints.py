@@ -12,12 +12,15 @@ Behind the last block of each of the encoder's stages at that scale a 1×1 convo
 give them, beginning with nothing: the sum of the mean squared errors counts as much as the map's cross-entropy and IoU.
 Pictures are square. Parts and flips are those of picture, map and hints alike. Sources are as `sodkeras train` takes
 them, each picture counting once. What is written is the moving average of the weights, which
-`sodkeras train --network=FILE.keras` goes on from, with modules and at other sizes. The same command goes on with what
-was stopped, from the last multiple of some 250 steps; the pictures' order begins anew.
+`sodkeras train --network=FILE.keras` goes on from, with modules and at other sizes, and beside it a .json for
+package_weights.py. The same command goes on with what was stopped, from the last multiple of some 250 steps; the
+pictures' order begins anew.
 """
 
+import json
 import pathlib
 import re
+import time
 
 import cv2
 import keras
@@ -43,8 +46,8 @@ flags.DEFINE_float("rate", 4e-3, "The highest learning rate.", lower_bound=0)
 flags.DEFINE_integer("seed", 0, "Of the pictures' order and of how they are changed.")
 _TAPS = ("encoder3", "encoder4", "encoder5", "encoder6", "decoder5", "decoder4", "decoder3")
 _COMPONENTS = 96
-#: Sides of pictures and masks that are kept, and the least share of a side that is seen.
-_PICTURE, _MASK, _LEAST = 176, 88, 0.7
+#: Side that is kept of pictures and masks, by the network's, and the least share of it that is seen.
+_KEPT, _LEAST = 11 / 8, 0.7
 #: Steps after which a training that is stopped goes on.
 _EPOCH = 250
 
@@ -92,17 +95,17 @@ def _stack_of_maps(maps, side, how):
     )
 
 
-def read(sources, hints, batch=8):
-    """Pictures, masks, weights and the teacher's features of the pairs of some sources."""
+def read(sources, hints, side, batch=8):
+    """Pictures and masks of this side, weights, and the teacher's features of the pairs of some sources."""
     pairs = list({pair.picture.resolve(): pair for pair in find_pairs(sources)}.values())
     pictures, masks, features = [], [], []
     for start in tqdm(range(0, len(pairs), batch), unit="batch"):
         part = pairs[start : start + batch]
         opened = [read_picture(pair.picture) for pair in part]
         features.append(hints.features(opened))
-        pictures += [cv2.resize(one, (_PICTURE, _PICTURE), interpolation=cv2.INTER_AREA) for one in opened]
+        pictures += [cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in opened]
         found = [cv2.cvtColor(read_picture(pair.mask), cv2.COLOR_RGB2GRAY) for pair in part]
-        masks += [cv2.resize(one, (_MASK, _MASK), interpolation=cv2.INTER_AREA)[..., None] for one in found]
+        masks += [cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA)[..., None] for one in found]
     weights = np.array([pair.weight for pair in pairs], np.float32)
     return np.stack(pictures), np.stack(masks), weights, np.concatenate(features)
 
@@ -171,7 +174,7 @@ def main(_):
     model = with_hints(network, _COMPONENTS)
     names = [name for name in model.output if name != "saliency_logits"]
     side = model.output[names[0]].shape[1]
-    *arrays, features = read(FLAGS.data, hints)
+    *arrays, features = read(FLAGS.data, hints, round(_KEPT * network.preprocessing.size[0]))
     print(f"{len(features)} pictures; hints have {hints.fit(features):.3f} of what varies")
     arrays.append(hints(features))
     del features
@@ -201,15 +204,35 @@ def main(_):
         jit_compile=False,
     )
     epochs = max(1, round(FLAGS.steps / _EPOCH))
-    model.fit(
+    began = time.monotonic()
+    done = model.fit(
         data.map(prepared).prefetch(4),
         epochs=epochs,
         steps_per_epoch=FLAGS.steps // epochs,
         shuffle=False,
         callbacks=[keras.callbacks.BackupAndRestore(f"{FLAGS.out}.backup")],
     )
-    with whole_file(pathlib.Path(FLAGS.out)) as temporary:
+    # Of a training that had been stopped this is the time of the last part alone; the others went as quickly.
+    minutes = (time.monotonic() - began) / 60 * epochs / max(1, len(done.epoch))
+    out = pathlib.Path(FLAGS.out)
+    with whole_file(out) as temporary:
         network.save(temporary)
+    with whole_file(out.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(record(network, minutes), indent=1) + "\n", encoding="utf-8")
+
+
+def record(network, minutes):
+    """What a model card says of this training."""
+    start, teacher, out = (pathlib.Path(name).name for name in (FLAGS.start, FLAGS.teacher, FLAGS.out))
+    command = f"python benchmarks/own_hints.py --start={start} --teacher={teacher} --data=FOLDER --out={out}"
+    command += f" --steps={FLAGS.steps} --batch={FLAGS.batch} --rate={FLAGS.rate:g} --seed={FLAGS.seed}"
+    stage = "steps of {} with hints, at {}×{}".format(FLAGS.batch, *network.preprocessing.size)
+    return {
+        "taught": FLAGS.start,
+        "command": command,
+        "epochs": {stage: FLAGS.steps},
+        "minutes": {stage: round(minutes)},
+    }
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ weights are the mean (a model soup: Wortsman et al., ICML 2022); with --average 
 rest of the preset's that they started from. --size and --sharpen are what own_sharpness.py found best. Channels of a
 CSNet that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
 OUT may also be what `sodkeras prune` wrote, with its .json beside it, or the folder of a run of `sodkeras train` that
-began with random weights, on the pictures that own_photos.py tells of, or with what own_encoder.py wrote, or that went
-on from the last.keras of such one.
+began with random weights, on the pictures that own_photos.py tells of, or with what own_encoder.py or own_hints.py
+wrote, or that went on from a .keras file of such one.
 --keep_float=none lets no layer of 8 bits stay in float.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
@@ -95,7 +95,8 @@ def main(arguments):
     if _SIZE.value:
         model.preprocessing = dataclasses.replace(model.preprocessing, size=(_SIZE.value, _SIZE.value))
     if _SHARPEN.value != 1:
-        classifier = model.get_layer("classifier")  # behind it there is only upsampling, which is linear
+        # Behind it there is only upsampling, which is linear.
+        classifier = model.get_layer("classifier" if is_csnet else "head")
         classifier.set_weights([_SHARPEN.value * values for values in classifier.get_weights()])
         history = history | {"sharpened": _SHARPEN.value * history.get("sharpened", 1)}
     cost = complexity(model)
@@ -262,14 +263,8 @@ def training_on(*runs):
         before = first | {name: first[name] | on_gpu[name] for name in ("epochs", "minutes")}
         before |= {name: on_gpu[name] for name in ("start", "scenes", "command")}
         before["hardware"] = f"one {on_gpu['hardware']}"
-    elif (network.parent / "settings.json").exists():
-        before = training_on(network.parent)
-    elif network.name in MODELS:
-        before = _FROM_RANDOM
-    elif network.suffix == ".keras":
-        before = _FROM_RANDOM | json.loads(network.with_suffix(".json").read_text(encoding="utf-8"))
     else:
-        before = preset(network.name)["training"]
+        before = made(network)
     commands, epochs, minutes = (
         [before["command"]] * bool(before["command"]),
         {**before["epochs"]},
@@ -302,6 +297,22 @@ def training_on(*runs):
         "hardware": f"{here}, before on {hardware}" if hardware and not hardware.startswith(here) else hardware or here,
         "versions": records[0]["versions"],
     }
+
+
+def made(network):
+    """What a model card says of how the network came about that a run went on from."""
+    if (network.parent / "settings.json").exists():
+        return training_on(network.parent)
+    if network.name in MODELS:
+        return _FROM_RANDOM
+    if network.suffix != ".keras":
+        return preset(network.name)["training"]
+    told = json.loads(network.with_suffix(".json").read_text(encoding="utf-8"))
+    if "taught" not in told:
+        return _FROM_RANDOM | told
+    before = made(pathlib.Path(told["taught"]))
+    counts = {name: before[name] | told[name] for name in ("epochs", "minutes")}
+    return before | counts | {"command": "; ".join(filter(None, [before["command"], told["command"]]))}
 
 
 def epoch_seconds(run):

@@ -1,5 +1,6 @@
 """A network is taught by what a teacher computes of the part of a picture that it sees itself."""
 
+import json
 import os
 import pathlib
 import re
@@ -55,3 +56,6 @@ def test_a_dnl_learns_what_the_teacher_computes(tmp_path):
     taught = load_keras(tmp_path / "taught.keras")
     assert taught.get_config() == student.get_config()
     assert not np.allclose(taught.get_layer("head").kernel, student.get_layer("head").kernel)
+    told = json.loads((tmp_path / "taught.json").read_text())
+    assert told["taught"] == "student.keras" and "--steps=40 --batch=4" in told["command"]
+    assert told["epochs"] == {"steps of 4 with hints, at 64×64": 40}

@@ -93,6 +93,22 @@ def test_a_run_that_began_with_an_encoder_is_told_from_where_that_came(run, told
     assert list(now["epochs"].values()) == [2]
 
 
+def test_hints_stand_between_what_they_began_with_and_the_run_behind(run, told):
+    record = json.loads((run / "settings.json").read_text())
+    taught, begun = run / "start" / "taught.keras", run / "start" / "begun.keras"
+    taught.parent.mkdir()
+    record["changes"]["network"] = str(taught)
+    (run / "settings.json").write_text(json.dumps(record))
+    begun.with_suffix(".json").write_text(json.dumps({"command": "encode", "start": "an encoder of others"}))
+    counts = {"epochs": {"steps with hints": 40}, "minutes": {"steps with hints": 3}}
+    taught.with_suffix(".json").write_text(json.dumps(counts | {"taught": str(begun), "command": "hint"}))
+    now = told(run)
+    assert now["command"].startswith("encode; hint; sodkeras train ")
+    assert now["start"] == "an encoder of others"
+    assert now["epochs"] == {"steps with hints": 40, "of 400 steps, as it is used": 2}
+    assert sum(now["minutes"].values()) == 3 + 4
+
+
 @pytest.mark.parametrize(
     "tolerance, size, chosen", [(0.1, None, "--tolerance=0.1"), (None, 224, "--filters=2,3 --size=224")]
 )
