@@ -218,10 +218,11 @@ def main(_):
     with whole_file(out) as temporary:
         network.save(temporary)
     with whole_file(out.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(record(network, minutes), indent=1) + "\n", encoding="utf-8")
+        told = record(network, epochs * (FLAGS.steps // epochs), minutes)
+        temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
-def record(network, minutes):
+def record(network, steps, minutes):
     """What a model card says of this training."""
     start, teacher, out = (pathlib.Path(name).name for name in (FLAGS.start, FLAGS.teacher, FLAGS.out))
     command = f"python benchmarks/own_hints.py --start={start} --teacher={teacher} --data=FOLDER --out={out}"
@@ -230,7 +231,7 @@ def record(network, minutes):
     return {
         "taught": FLAGS.start,
         "command": command,
-        "epochs": {stage: FLAGS.steps},
+        "epochs": {stage: steps},
         "minutes": {stage: round(minutes)},
     }
 

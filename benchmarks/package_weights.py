@@ -22,6 +22,7 @@ wrote, or that went on from a .keras file of such one.
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
 
+import collections
 import csv
 import dataclasses
 import hashlib
@@ -76,6 +77,8 @@ _FROM_RANDOM = {
     "minutes": {},
     "hardware": "",
 }
+#: What a card counts of each stage.
+_COUNTED = ("epochs", "minutes")
 _ORIGIN = "trained by this project (benchmarks/own_weights.py) on pictures labelled by U²-Net and by hand"
 
 
@@ -260,7 +263,7 @@ def training_on(*runs):
         began = on_gpu["start"].split()[0]
         labelled = {"teacher": on_gpu["scenes"]["teacher"]}
         first = preset(began)["training"] if began in preset_names() else _FROM_RANDOM | labelled
-        before = first | {name: first[name] | on_gpu[name] for name in ("epochs", "minutes")}
+        before = first | {name: first[name] | on_gpu[name] for name in _COUNTED}
         before |= {name: on_gpu[name] for name in ("start", "scenes", "command")}
         before["hardware"] = f"one {on_gpu['hardware']}"
     else:
@@ -311,7 +314,7 @@ def made(network):
     if "taught" not in told:
         return _FROM_RANDOM | told
     before = made(pathlib.Path(told["taught"]))
-    counts = {name: before[name] | told[name] for name in ("epochs", "minutes")}
+    counts = {name: dict(collections.Counter(before[name]) + collections.Counter(told[name])) for name in _COUNTED}
     return before | counts | {"command": "; ".join(filter(None, [before["command"], told["command"]]))}
 
 

@@ -107,6 +107,11 @@ def test_hints_stand_between_what_they_began_with_and_the_run_behind(run, told):
     assert now["start"] == "an encoder of others"
     assert now["epochs"] == {"steps with hints": 40, "of 400 steps, as it is used": 2}
     assert sum(now["minutes"].values()) == 3 + 4
+    again = run / "start" / "again.keras"
+    again.with_suffix(".json").write_text(json.dumps(counts | {"taught": str(taught), "command": "hint again"}))
+    record["changes"]["network"] = str(again)
+    (run / "settings.json").write_text(json.dumps(record))
+    assert told(run)["epochs"]["steps with hints"] == 80
 
 
 @pytest.mark.parametrize(
