@@ -1,7 +1,7 @@
 """Teaches a DNL, beside the map, what a U²-Net computes inside: an encoder without ImageNet weights learns faster so.
 
-usage: python benchmarks/own_hints.py --start=NETWORK.keras --teacher=U2NET.keras --out=NETWORK.keras
-           --data=SOURCE … [--steps=4000] [--rate=0.004] [--seed=0]
+usage: python benchmarks/own_hints.py --start=NETWORK.keras … --teacher=U2NET.keras --out=NETWORK.keras
+           --data=SOURCE … [--dilation_rates=6,12] [--steps=4000] [--rate=0.004] [--seed=0]
 
 Source: Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015. A map is one number about each place of a
 picture, and a few thousand pictures are few; features are a hundred numbers about each.
@@ -10,6 +10,8 @@ The teacher looks once at every picture. What its encoders 3 to 6 and decoders 3
 its picture's side, each channel to a variance of one, and the 96 directions that vary most are kept: the hints.
 Behind the last block of each of the encoder's stages at that scale a 1×1 convolution, thrown away at the end, is to
 give them, beginning with nothing: the sum of the mean squared errors counts as much as the map's cross-entropy and IoU.
+Of several --start it begins with the mean of their weights, the last being the one that went on from the others.
+--dilation_rates leaves out the other branches of its ASPP.
 Pictures are square. Parts and flips are those of picture, map and hints alike. Sources are as `sodkeras train` takes
 them, each picture counting once. What is written is the moving average of the weights, which
 `sodkeras train --network=FILE.keras` goes on from, with modules and at other sizes, and beside it a .json for
@@ -36,10 +38,11 @@ from sodkeras.pictures import read_picture
 from sodkeras.weights import load_model
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("start", None, "The network to teach.", required=True)
+flags.DEFINE_multi_string("start", None, "The network to teach; of several their mean.", required=True)
 flags.DEFINE_string("teacher", None, "A trained U²-Net.", required=True)
 flags.DEFINE_string("out", None, "The .keras file to write.", required=True)
 flags.DEFINE_multi_string("data", [], "Pictures and masks to learn from.")
+flags.DEFINE_list("dilation_rates", None, "The branches of ASPP to keep, if not all.")
 flags.DEFINE_integer("steps", 4000, "Batches.", lower_bound=1)
 flags.DEFINE_integer("batch", 16, "Pictures in a batch.", lower_bound=1)
 flags.DEFINE_float("rate", 4e-3, "The highest learning rate.", lower_bound=0)
@@ -148,6 +151,23 @@ def changed(pictures, masks, weights, hints, parts, preprocessing, side):
     )
 
 
+def started(networks, dilation_rates):
+    """A DNL with the mean of the networks' weights, and of its ASPP's dilated branches these alone."""
+    config = networks[0].get_config()
+    rates = [int(rate) for rate in dilation_rates or config["aspp_dilation_rates"]]
+    if not set(rates) <= set(config["aspp_dilation_rates"]):
+        raise app.UsageError(f"--dilation_rates must be of {config['aspp_dilation_rates']}, got {rates}")
+    network = type(networks[0]).from_config(config | {"aspp_dilation_rates": rates})
+    # The decoder's channels are those of the 1×1 branch, of one branch for each rate, and of the pooled one.
+    branches = [1, *(rate in rates for rate in config["aspp_dilation_rates"]), 1]
+    seen = np.repeat(np.array(branches, bool), config["aspp_filters"])
+    found = [{variable.path: variable.numpy() for variable in one.weights} for one in networks]
+    for variable in network.weights:
+        mean = np.mean([weights[variable.path] for weights in found], 0)
+        variable.assign(mean[:, :, seen] if variable.path == "decoder/decoder_conv/kernel" else mean)
+    return network
+
+
 def with_hints(network, count):
     """The network with a convolution behind the last block of every stage at an eighth: the map, and what they give."""
     last = {}
@@ -170,7 +190,8 @@ def with_hints(network, count):
 def main(_):
     rng = np.random.default_rng(FLAGS.seed)
     keras.utils.set_random_seed(FLAGS.seed)
-    network, hints = load_model(FLAGS.start), Hints(load_model(FLAGS.teacher))
+    network = started([load_model(name) for name in FLAGS.start], FLAGS.dilation_rates)
+    hints = Hints(load_model(FLAGS.teacher))
     model = with_hints(network, _COMPONENTS)
     names = [name for name in model.output if name != "saliency_logits"]
     side = model.output[names[0]].shape[1]
@@ -224,12 +245,15 @@ def main(_):
 
 def record(network, steps, minutes):
     """What a model card says of this training."""
-    start, teacher, out = (pathlib.Path(name).name for name in (FLAGS.start, FLAGS.teacher, FLAGS.out))
-    command = f"python benchmarks/own_hints.py --start={start} --teacher={teacher} --data=FOLDER --out={out}"
+    *starts, teacher, out = (pathlib.Path(name).name for name in (*FLAGS.start, FLAGS.teacher, FLAGS.out))
+    given = [f"--start={start}" for start in starts] + [f"--teacher={teacher}", "--data=FOLDER", f"--out={out}"]
+    if FLAGS.dilation_rates:
+        given.append(f"--dilation_rates={','.join(FLAGS.dilation_rates)}")
+    command = f"python benchmarks/own_hints.py {' '.join(given)}"
     command += f" --steps={FLAGS.steps} --batch={FLAGS.batch} --rate={FLAGS.rate:g} --seed={FLAGS.seed}"
     stage = "steps of {} with hints, at {}×{}".format(FLAGS.batch, *network.preprocessing.size)
     return {
-        "taught": FLAGS.start,
+        "taught": FLAGS.start[-1],
         "command": command,
         "epochs": {stage: steps},
         "minutes": {stage: round(minutes)},

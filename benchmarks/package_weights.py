@@ -16,7 +16,7 @@ rest of the preset's that they started from. --size and --sharpen are what own_s
 CSNet that weight decay has switched off (|γ| < 1e-20) are taken out in any case.
 OUT may also be what `sodkeras prune` wrote, with its .json beside it, or the folder of a run of `sodkeras train` that
 began with random weights, on the pictures that own_photos.py tells of, or with what own_encoder.py or own_hints.py
-wrote, or that went on from a .keras file of such one.
+wrote, or that went on from a .keras file of such one; or what own_hints.py made of one.
 --keep_float=none lets no layer of 8 bits stay in float.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
@@ -79,6 +79,10 @@ _FROM_RANDOM = {
 }
 #: What a card counts of each stage.
 _COUNTED = ("epochs", "minutes")
+_TAUGHT_ORIGIN = (
+    "trained by this project (benchmarks/own_hints.py) on pictures labelled by U²-Net and by hand, the encoder first "
+    "that of MediaPipe's Objectron (benchmarks/own_encoder.py)"
+)
 _ORIGIN = "trained by this project (benchmarks/own_weights.py) on pictures labelled by U²-Net and by hand"
 
 
@@ -110,7 +114,7 @@ def main(arguments):
         "arguments": arguments_of(model),
         "preprocessing": model.preprocessing.to_dict(),
         "licence": "Apache-2.0",
-        "origin": _PRUNED_ORIGIN if "pruned" in history else _ORIGIN,
+        "origin": _PRUNED_ORIGIN if "pruned" in history else _TAUGHT_ORIGIN if "encoder" in history else _ORIGIN,
         "parameters": cost.parameters,
         "multiply_adds": cost.multiply_adds,
         "flops": cost.flops,
@@ -168,7 +172,8 @@ def trained(names):
     if len(outs) > 1 or _AVERAGE.value != 1:
         raise app.UsageError(f"an average needs runs of `sodkeras train` as OUT, got {' '.join(names)}")
     if outs[0].suffix == ".keras":
-        return load_keras(outs[0]), pruned(outs[0])
+        told = json.loads(outs[0].with_suffix(".json").read_text(encoding="utf-8"))
+        return load_keras(outs[0]), pruned(outs[0]) if "pruned" in told else made(outs[0])
     if names[0] in preset_names():
         return load_model(names[0]), preset(names[0])["training"]
     return load_keras(last_run(outs[0]) / "last.keras"), training(outs[0])

@@ -30,6 +30,7 @@ class DNL(SaliencyModel):
         head_kernel_size: of the last convolution.
         activation: "relu" or None, of ASPP and decoder.
         aspp_filters, low_level_filters: channels of each ASPP branch and of the decoder, and of the fine features.
+        aspp_dilation_rates: of ASPP's 3×3 branches, see `ASPP`. On small features a large one sees little but padding.
         stages, stem_filters, padding: of the backbone, see `mobilenet_v2_taps`.
         freeze_batch_norm: whether the backbone's batch norm stays as loaded.
         input_shape: `(H, W, 3)`, fixed, for the modules' weights depend on it: 360×360 makes features of 45×45, whose
@@ -60,6 +61,7 @@ class DNL(SaliencyModel):
         activation="relu",
         aspp_filters=256,
         low_level_filters=48,
+        aspp_dilation_rates=(6, 12, 18),
         stages=STAGES,
         stem_filters=32,
         padding="symmetric",
@@ -104,7 +106,7 @@ class DNL(SaliencyModel):
         )
         deepest = len(stages)
         x = after_module.get(deepest, taps[f"ir{deepest}"].features)
-        x = ASPP(aspp_filters, activation=activation, name="aspp")(x)
+        x = ASPP(aspp_filters, aspp_dilation_rates, activation=activation, name="aspp")(x)
         x = ConvNorm(aspp_filters, 1, activation=activation, name="decoder")(x)
         low_level = taps["ir3"].features if low_level_before else after_module.get(3, taps["ir3"].features)
         low_level = ConvNorm(low_level_filters, 1, activation=activation, name="low_level")(low_level)
@@ -134,6 +136,7 @@ class DNL(SaliencyModel):
         self.activation = activation
         self.aspp_filters = aspp_filters
         self.low_level_filters = low_level_filters
+        self.aspp_dilation_rates = [int(rate) for rate in aspp_dilation_rates]
         self.stages = [list(row) for row in stages]
         self.stem_filters = stem_filters
         self.padding = padding
@@ -155,6 +158,7 @@ class DNL(SaliencyModel):
             "activation": self.activation,
             "aspp_filters": self.aspp_filters,
             "low_level_filters": self.low_level_filters,
+            "aspp_dilation_rates": self.aspp_dilation_rates,
             "stages": [list(row) for row in self.stages],
             "stem_filters": self.stem_filters,
             "padding": self.padding,

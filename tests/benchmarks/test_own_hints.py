@@ -10,6 +10,8 @@ import sys
 
 import keras
 import numpy as np
+import pytest
+from absl import app, flags
 
 from sodkeras.data.synthetic import write_synthetic
 from sodkeras.keras_file import load_keras
@@ -19,8 +21,16 @@ from sodkeras.preprocessing import Preprocessing
 SCRIPT = pathlib.Path(__file__).parent.parent.parent / "benchmarks" / "own_hints.py"
 
 
-def test_parts_and_flips_are_those_of_picture_mask_and_hints_alike():
-    script = runpy.run_path(str(SCRIPT))
+@pytest.fixture(scope="module")
+def script():
+    """The script's names; its flags are gone afterwards."""
+    before = set(flags.FLAGS)
+    yield runpy.run_path(str(SCRIPT))
+    for name in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, name)
+
+
+def test_parts_and_flips_are_those_of_picture_mask_and_hints_alike(script):
     ramp = np.linspace(0, 1, 64, dtype="float32") * np.linspace(0.2, 1, 64, dtype="float32")[:, None]
     grey = np.repeat(np.round(255 * ramp)[None, ..., None], 4, 0)
     arrays = [np.repeat(grey, 3, -1).astype("uint8"), grey.astype("uint8"), np.ones(4, "float32")]
@@ -37,13 +47,41 @@ def test_parts_and_flips_are_those_of_picture_mask_and_hints_alike():
         assert np.corrcoef(small.ravel(), hint.ravel())[0, 1] > 0.98
 
 
-def test_a_dnl_learns_what_the_teacher_computes(tmp_path):
+@pytest.fixture
+def student():
+    def make(seed):
+        keras.utils.set_random_seed(seed)
+        stages = [[1, 4, 1, 1], [2, 4, 1, 2], [2, 8, 2, 2], [2, 8, 1, 2]]
+        shape = {"input_shape": (64, 64, 3), "stem_filters": 4, "aspp_filters": 4, "low_level_filters": 4}
+        return DNL((), stages=stages, **shape)
+
+    return make
+
+
+def test_it_begins_with_a_mean_and_the_branches_that_are_to_stay(script, student):
+    one, other = student(0), student(1)
+    mean = script["started"]([one, other], None)
+    assert mean.get_config() == one.get_config()
+    for found, first, second in zip(mean.get_weights(), one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(found, (first + second) / 2, atol=1e-7)
+    # A branch that gives nothing can go and nothing changes.
+    scale = one.get_layer("aspp").branches[3].norm.gamma
+    scale.assign(np.zeros(scale.shape))
+    small = script["started"]([one], ["6", "12"])
+    assert small.count_params() < one.count_params()
+    picture = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype("float32")
+    wanted, found = (np.array(network(picture)["saliency_logits"]) for network in (one, small))
+    assert wanted.std() > 1e-3
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    with pytest.raises(app.UsageError, match=r"must be of \[6, 12, 18\], got \[7\]"):
+        script["started"]([one], ["7"])
+
+
+def test_a_dnl_learns_what_the_teacher_computes(student, tmp_path):
     write_synthetic(tmp_path / "pairs", 12, (72, 80), progress=False)
     keras.utils.set_random_seed(0)
     U2Net("small", preprocessing={"size": (64, 64)}).save(tmp_path / "teacher.keras")
-    stages = [[1, 4, 1, 1], [2, 4, 1, 2], [2, 8, 2, 2], [2, 8, 1, 2]]
-    shape = {"input_shape": (64, 64, 3), "stem_filters": 4, "aspp_filters": 4, "low_level_filters": 4}
-    student = DNL((), stages=stages, **shape)
+    student = student(0)
     student.save(tmp_path / "student.keras")
     command = [sys.executable, SCRIPT, "--start=student.keras", "--teacher=teacher.keras", "--data=pairs"]
     command += ["--out=taught.keras", "--steps=40", "--batch=4"]

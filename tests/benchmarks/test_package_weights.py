@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from absl import app, flags
 
+from sodkeras.models import U2Net
 from sodkeras.weights import preset
 
 BENCHMARKS = pathlib.Path(__file__).parent.parent.parent / "benchmarks"
@@ -112,6 +113,20 @@ def test_hints_stand_between_what_they_began_with_and_the_run_behind(run, told):
     record["changes"]["network"] = str(again)
     (run / "settings.json").write_text(json.dumps(record))
     assert told(run)["epochs"]["steps with hints"] == 80
+
+
+def test_what_hints_made_is_packaged_as_it_is(script, run):
+    network = U2Net("small")
+    taught = run / "start" / "taught.keras"
+    taught.parent.mkdir()
+    network.save(taught)
+    how = {"taught": str(run / "last.keras"), "command": "hint", "epochs": {"steps": 4}, "minutes": {"steps": 1}}
+    record = json.loads((run / "settings.json").read_text())
+    taught.with_suffix(".json").write_text(json.dumps(how))
+    model, now = script.trained([str(taught)])
+    np.testing.assert_array_equal(model.get_weights()[0], network.get_weights()[0])
+    assert now["command"].endswith("; hint") and now["data"] == record["data"]
+    assert now["epochs"]["steps"] == 4
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ def test_every_open_choice_changes_the_network(tiny):
         {"head_kernel_size": 3},
         {"activation": None},
         {"padding": "same"},
+        {"aspp_dilation_rates": (1, 2)},
     ]
     for choice in choices:
         model = tiny_dnl(**choice)
