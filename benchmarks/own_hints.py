@@ -1,7 +1,7 @@
 """Teaches a DNL, beside the map, what a U²-Net computes inside: an encoder without ImageNet weights learns faster so.
 
 usage: python benchmarks/own_hints.py --start=NETWORK.keras … --teacher=U2NET.keras --out=NETWORK.keras
-           --data=SOURCE … [--dilation_rates=6,12] [--steps=4000] [--rate=0.004] [--seed=0]
+           --data=SOURCE … [--dilation_rates=6,12] [--keep=0] [--steps=4000] [--rate=0.004] [--seed=0]
 
 Source: Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015. A map is one number about each place of a
 picture, and a few thousand pictures are few; features are a hundred numbers about each.
@@ -11,7 +11,8 @@ its picture's side, each channel to a variance of one, and the 96 directions tha
 Behind the last block of each of the encoder's stages at that scale a 1×1 convolution, thrown away at the end, is to
 give them, beginning with nothing: the sum of the mean squared errors counts as much as the map's cross-entropy and IoU.
 Of several --start it begins with the mean of their weights, the last being the one that went on from the others.
---dilation_rates leaves out the other branches of its ASPP.
+--dilation_rates leaves out the other branches of its ASPP. With --keep what is written has that share of what it began
+with (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
 Pictures are square. Parts and flips are those of picture, map and hints alike. Sources are as `sodkeras train` takes
 them, each picture counting once. What is written is the moving average of the weights, which
 `sodkeras train --network=FILE.keras` goes on from, with modules and at other sizes, and beside it a .json for
@@ -43,6 +44,7 @@ flags.DEFINE_string("teacher", None, "A trained U²-Net.", required=True)
 flags.DEFINE_string("out", None, "The .keras file to write.", required=True)
 flags.DEFINE_multi_string("data", [], "Pictures and masks to learn from.")
 flags.DEFINE_list("dilation_rates", None, "The branches of ASPP to keep, if not all.")
+flags.DEFINE_float("keep", 0, "The share of its first weights in what is written.", lower_bound=0, upper_bound=1)
 flags.DEFINE_integer("steps", 4000, "Batches.", lower_bound=1)
 flags.DEFINE_integer("batch", 16, "Pictures in a batch.", lower_bound=1)
 flags.DEFINE_float("rate", 4e-3, "The highest learning rate.", lower_bound=0)
@@ -224,6 +226,7 @@ def main(_):
         loss={"saliency_logits": map_loss} | dict.fromkeys(names, "mse"),
         jit_compile=False,
     )
+    first = network.get_weights()
     epochs = max(1, round(FLAGS.steps / _EPOCH))
     began = time.monotonic()
     done = model.fit(
@@ -235,6 +238,7 @@ def main(_):
     )
     # Of a training that had been stopped this is the time of the last part alone; the others went as quickly.
     minutes = (time.monotonic() - began) / 60 * epochs / max(1, len(done.epoch))
+    network.set_weights(kept(first, network.get_weights(), FLAGS.keep))
     out = pathlib.Path(FLAGS.out)
     with whole_file(out) as temporary:
         network.save(temporary)
@@ -243,12 +247,19 @@ def main(_):
         temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
+def kept(first, last, share):
+    """Between weights before and after training, with this share of the first."""
+    return [share * was + (1 - share) * now for was, now in zip(first, last, strict=True)]
+
+
 def record(network, steps, minutes):
     """What a model card says of this training."""
     *starts, teacher, out = (pathlib.Path(name).name for name in (*FLAGS.start, FLAGS.teacher, FLAGS.out))
     given = [f"--start={start}" for start in starts] + [f"--teacher={teacher}", "--data=FOLDER", f"--out={out}"]
     if FLAGS.dilation_rates:
         given.append(f"--dilation_rates={','.join(FLAGS.dilation_rates)}")
+    if FLAGS.keep:
+        given.append(f"--keep={FLAGS.keep:g}")
     command = f"python benchmarks/own_hints.py {' '.join(given)}"
     command += f" --steps={FLAGS.steps} --batch={FLAGS.batch} --rate={FLAGS.rate:g} --seed={FLAGS.seed}"
     stage = "steps of {} with hints, at {}×{}".format(FLAGS.batch, *network.preprocessing.size)

@@ -3,6 +3,7 @@
 An 8-bit tensor has one scale for all its channels, and a concatenation one for all its inputs: a channel a hundred
 times larger than its neighbours leaves them two or three levels. ReLU, pooling and resizing commute with a positive
 scale per channel, so a channel may be divided by s where it is made and multiplied by s where it is used, exactly.
+ReLU6 does not: channels that it cuts stay as they are.
 
 Source: Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019, Sec. 4.1.
 There it is done between two layers and the ranges are those of the weights; here along every path of the graph,
@@ -118,7 +119,7 @@ def _groups(model):
             group.makers.append(layer)
             found.append(group)
             parts[id(output)] = [group]
-        elif isinstance(layer, _HOMOGENEOUS):
+        elif isinstance(layer, _HOMOGENEOUS) and getattr(layer, "max_value", None) is None:
             parts[id(output)] = ways[0]
         elif isinstance(layer, keras.layers.Concatenate):
             parts[id(output)] = [group for way in ways for group in way]

@@ -77,6 +77,13 @@ def test_it_begins_with_a_mean_and_the_branches_that_are_to_stay(script, student
         script["started"]([one], ["7"])
 
 
+def test_what_is_written_lies_between_the_first_weights_and_the_last(script):
+    first, last = [np.zeros(2), np.ones(())], [np.full(2, 4.0), np.ones(())]
+    between = script["kept"](first, last, 0.25)
+    np.testing.assert_array_equal(between[0], [3, 3])
+    np.testing.assert_array_equal(between[1], 1)
+
+
 def test_a_dnl_learns_what_the_teacher_computes(student, tmp_path):
     write_synthetic(tmp_path / "pairs", 12, (72, 80), progress=False)
     keras.utils.set_random_seed(0)
@@ -84,7 +91,7 @@ def test_a_dnl_learns_what_the_teacher_computes(student, tmp_path):
     student = student(0)
     student.save(tmp_path / "student.keras")
     command = [sys.executable, SCRIPT, "--start=student.keras", "--teacher=teacher.keras", "--data=pairs"]
-    command += ["--out=taught.keras", "--steps=40", "--batch=4"]
+    command += ["--out=taught.keras", "--steps=40", "--batch=4", "--keep=0.1"]
     done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "12 pictures; hints have 0." in done.stdout
@@ -95,5 +102,5 @@ def test_a_dnl_learns_what_the_teacher_computes(student, tmp_path):
     assert taught.get_config() == student.get_config()
     assert not np.allclose(taught.get_layer("head").kernel, student.get_layer("head").kernel)
     told = json.loads((tmp_path / "taught.json").read_text())
-    assert told["taught"] == "student.keras" and "--steps=40 --batch=4" in told["command"]
+    assert told["taught"] == "student.keras" and "--keep=0.1 --steps=40 --batch=4" in told["command"]
     assert told["epochs"] == {"steps of 4 with hints, at 64×64": 40}

@@ -55,6 +55,25 @@ def test_a_channel_far_larger_than_the_rest_comes_down_without_a_relu_too(activa
         assert peaks.max() < 5 * np.median(peaks), (name, peaks)
 
 
+@pytest.mark.parametrize("behind", [keras.layers.Conv2D(3, 1), keras.layers.DepthwiseConv2D(3)])
+def test_what_is_cut_at_six_is_cut_at_six(behind):
+    """MobileNetV2's ReLU6 went with its channel's scale, and a trained DNL's maps changed before anything was rounded."""
+    inputs = keras.Input((12, 12, 3))
+    x = keras.layers.ReLU(6.0)(keras.layers.Conv2D(8, 1, name="wide")(inputs))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 1)(behind(x)))
+    wide = model.get_layer("wide")
+    wide.kernel.assign(wide.kernel * np.geomspace(0.1, 100, 8).astype("float32"))
+    batch = RNG.normal(size=(2, 12, 12, 3)).astype("float32")
+    assert np.array(keras.Model(inputs, x)(batch)).max() == 6
+    # The second reaches further than what channels were measured on.
+    pictures = [batch, 3 * batch]
+    expected = [np.array(model(picture)) for picture in pictures]
+    equalize(model, [batch])
+    for picture, wanted in zip(pictures, expected, strict=True):
+        assert np.ptp(wanted) > 0.1
+        np.testing.assert_allclose(np.array(model(picture)), wanted, rtol=1e-3, atol=1e-4)
+
+
 def test_sums_concatenations_and_depthwise_convolutions_keep_the_function():
     inputs = keras.Input((12, 12, 3))
 
