@@ -57,7 +57,7 @@ def test_a_channel_far_larger_than_the_rest_comes_down_without_a_relu_too(activa
 
 @pytest.mark.parametrize("behind", [keras.layers.Conv2D(3, 1), keras.layers.DepthwiseConv2D(3)])
 def test_what_is_cut_at_six_is_cut_at_six(behind):
-    """MobileNetV2's ReLU6 went with its channel's scale, and a trained DNL's maps changed before anything was rounded."""
+    """MobileNetV2's ReLU6 went with its channel's scale, and a trained DNL's maps changed before any rounding."""
     inputs = keras.Input((12, 12, 3))
     x = keras.layers.ReLU(6.0)(keras.layers.Conv2D(8, 1, name="wide")(inputs))
     model = keras.Model(inputs, keras.layers.Conv2D(2, 1)(behind(x)))
