@@ -26,7 +26,7 @@ from sodkeras.report import contact_sheet
 _DATA = flags.DEFINE_string("data", None, "The folder around the data sets.", required=True)
 _OWN = [name + kind for name in ("csnet_l_x1", "csnet_l_x2") for kind in ("", "_float16", "_int8")]
 _PRUNED = ["u2netp_pruned_224_int8", "u2netp_pruned_int8"]
-_MODELS = flags.DEFINE_list("models", [*_OWN, *_PRUNED, "u2netp"], "What is scored.")
+_MODELS = flags.DEFINE_list("models", [*_OWN, "dnl_small_int8", *_PRUNED, "u2netp"], "What is scored.")
 _SHEET = flags.DEFINE_string("sheet", None, "A .jpg or .png file to draw the sheet on.")
 _CSV = flags.DEFINE_string("csv", str(pathlib.Path(__file__).with_suffix(".csv")), "The table to write.")
 _RESAMPLINGS = 2000

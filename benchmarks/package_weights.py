@@ -1,7 +1,7 @@
 """Puts a trained run into the package: weights, the 8-bit file, and what a model card needs to say about them.
 
 usage: python benchmarks/package_weights.py OUT … --name=NAME --title=TEXT --calibrate=FOLDER [--size=SIDE]
-           [--average=SHARE] [--sharpen=FACTOR] [--before=history.json] [--keep_float=none]
+           [--average=SHARE] [--sharpen=FACTOR] [--before=history.json] [--keep_float=PATTERN,…]
        python benchmarks/package_weights.py --name=NAME --eight_bits=FILE.tflite
 
 OUT is what benchmarks/own_weights.py was given as --out. The network of its last run goes to
@@ -17,7 +17,7 @@ CSNet that weight decay has switched off (|γ| < 1e-20) are taken out in any cas
 OUT may also be what `sodkeras prune` wrote, with its .json beside it, or the folder of a run of `sodkeras train` that
 began with random weights, on the pictures that own_photos.py tells of, or with what own_encoder.py or own_hints.py
 wrote, or that went on from a .keras file of such one; or what own_hints.py made of one.
---keep_float=none lets no layer of 8 bits stay in float.
+--keep_float names what stays in float in 8 bits, as for `sodkeras convert`; by default that decides.
 
 FILE is what `sodkeras quantize-train NAME` wrote, and takes the place of NAME_int8.tflite where it is the better.
 """
@@ -49,7 +49,7 @@ _CALIBRATE = flags.DEFINE_string("calibrate", None, "Pictures to calibrate 8 bit
 _SIZE = flags.DEFINE_integer("size", None, "The side of its pictures, if another than in training.", lower_bound=1)
 _SHARPEN = flags.DEFINE_float("sharpen", 1, "What the logits are multiplied by.", lower_bound=1)
 _AVERAGE = flags.DEFINE_float("average", 1, "The share of the run's weights.", lower_bound=0, upper_bound=1)
-_KEEP_FLOAT = flags.DEFINE_enum("keep_float", None, ["none"], "What stays in float in 8 bits, if not as ever.")
+_KEEP_FLOAT = flags.DEFINE_list("keep_float", None, "Patterns of what stays in float in 8 bits, if not as ever.")
 _BEFORE = flags.DEFINE_string("before", None, "What own_weights_gpu.py wrote of what OUT started from.")
 _EIGHT_BITS = flags.DEFINE_string("eight_bits", None, "A trained 8-bit file to take.")
 #: What own_weights.py trains, in this order, by what a card calls it.
@@ -127,7 +127,7 @@ def main(arguments):
         deflate(source)
         take(source, source.name, facts)
         for converted, (short, words) in zip(
-            convert(source, folder, list(_FOR_PHONES), _CALIBRATE.value, keep_float=[] if _KEEP_FLOAT.value else None),
+            convert(source, folder, list(_FOR_PHONES), _CALIBRATE.value, keep_float=_KEEP_FLOAT.value),
             _FOR_PHONES.values(),
             strict=True,
         ):
@@ -297,9 +297,7 @@ def training_on(*runs):
         "command": "; ".join(commands),
         "runs": len(runs),
         "data": data,
-        "start": before["start"],
-        "teacher": before["teacher"],
-        "scenes": before["scenes"],
+        **{name: before[name] for name in ("start", "encoder", "teacher", "scenes") if name in before},
         "epochs": epochs,
         "minutes": minutes,
         "hardware": f"{here}, before on {hardware}" if hardware and not hardware.startswith(here) else hardware or here,

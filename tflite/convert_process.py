@@ -139,7 +139,13 @@ class _Conversion:
             more, details["budget"] = self._meet_budget([name for name in ranking if name not in in_float], in_float)
             in_float = sorted([*in_float, *more])
         details["float_layers"] = in_float
-        return self._calibrated.quantize(in_float, interface), details
+        return self._quantized(in_float, interface), details
+
+    def _quantized(self, in_float, interface):
+        from sodkeras.tflite.byte_weights import layers_with_byte_weights
+
+        source, _ = self._integer_source
+        return self._calibrated.quantize(in_float, layers_with_byte_weights(source.model, in_float), interface)
 
     def _layer_costs(self, model):
         from tqdm import tqdm
@@ -163,7 +169,7 @@ class _Conversion:
         trial = pathlib.Path(self._job["scratch"]) / "trial.tflite"
 
         def cost(more):
-            content = self._calibrated.quantize([*in_float, *more], "int8")
+            content = self._quantized([*in_float, *more], "int8")
             trial.write_bytes(content)
             metadata = self._describe("static_wi8_ai8") | describe_tensors(content)
             found = self._compare(LiteRTRuntime(trial, metadata=metadata), pictures)

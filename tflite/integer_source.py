@@ -96,16 +96,19 @@ class Calibrated:
         converter._experimental_calibrate_only = True
         self._content = _with_ranges(converter.convert(), ranges, (0.0, 255.0) if takes_bytes else None)
 
-    def quantize(self, float_layers, interface):
+    def quantize(self, float_layers, byte_weights, interface):
         """The 8-bit file's bytes.
 
         Args:
             float_layers: the names of layers that stay in float.
+            byte_weights: the names of those whose weights are of 8 bits, see `sodkeras.tflite.byte_weights`.
             interface: the type of input and output: "int8", "uint8" or "float32".
         """
         import tensorflow as tf
         from ai_edge_litert.interpreter import Interpreter
         from tensorflow.lite.python.convert import mlir_quantize
+
+        from sodkeras.tflite.byte_weights import store_in_bytes
 
         interpreter = Interpreter(model_content=self._content)
         in_float = set()
@@ -114,7 +117,8 @@ class Calibrated:
             if node["op_name"] != "DELEGATE" and _layers_of(tensor) & set(float_layers):
                 in_float.add(tensor)
         kind = tf.as_dtype(interface)
-        return mlir_quantize(self._content, denylisted_nodes=in_float, input_data_type=kind, output_data_type=kind)
+        content = mlir_quantize(self._content, denylisted_nodes=in_float, input_data_type=kind, output_data_type=kind)
+        return store_in_bytes(content, lambda tensor: bool(_layers_of(tensor) & set(byte_weights)))
 
 
 def convert_dynamic(saved_model, float_layers):

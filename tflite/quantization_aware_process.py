@@ -180,6 +180,7 @@ class _Training:
             file.write(heading + ",".join(map(str, row.values())) + "\n")
 
     def _convert(self, lowered, facts, ranges, errors):
+        from sodkeras.tflite.byte_weights import layers_with_byte_weights
         from sodkeras.tflite.convert_process import export
         from sodkeras.tflite.inside import DEFAULT
         from sodkeras.tflite.integer_source import Calibrated
@@ -191,7 +192,8 @@ class _Training:
         self._say(f"{self._name}: converting")
         exported = export(lowered, f"{job['scratch']}/trained")
         calibrated = Calibrated(exported, lambda: self._batches("calibrating"), ranges, False)
-        content = calibrated.quantize(facts["float_layers"], "int8")
+        in_float = facts["float_layers"]
+        content = calibrated.quantize(in_float, layers_with_byte_weights(lowered, in_float), "int8")
         preprocessing = self._model.preprocessing
         metadata = describe(self._model, job["source"], "static_wi8_ai8", preprocessing, DEFAULT)
         metadata |= {

@@ -87,10 +87,11 @@ def test_a_run_that_began_with_an_encoder_is_told_from_where_that_came(run, told
     record["changes"]["network"] = str(begun)
     (run / "settings.json").write_text(json.dumps(record))
     how = {"command": "python benchmarks/own_encoder.py --out=begun.keras", "start": "an encoder of others"}
+    how["encoder"] = "a package"
     begun.with_suffix(".json").write_text(json.dumps(how))
     now = told(run)
     assert now["command"].startswith(how["command"] + "; sodkeras train ") and str(run) not in now["command"]
-    assert now["start"] == how["start"]
+    assert (now["start"], now["encoder"]) == (how["start"], how["encoder"])
     assert list(now["epochs"].values()) == [2]
 
 

@@ -113,3 +113,7 @@ def test_converts_to_float_and_int8(tiny, examples, tmp_path):
     modules = {layer.name for layer in tiny.layers if isinstance(layer, DepthwiseNonLocal)}
     assert modules and modules <= set(runtime.metadata["float_layers"])
     assert count_partitions(runtime.interpreter).partitions == 1
+    # What computes in float there has its kernels in 8 bits nevertheless: three each, and one that is alike in all.
+    shapes = {tensor["index"]: tensor["shape"] for tensor in runtime.interpreter.get_tensor_details()}
+    names = [node["op_name"] for node in runtime.interpreter._get_ops_details() if len(shapes[node["inputs"][0]]) == 3]
+    assert names.count("DEQUANTIZE") == 3 * len(modules) + 1

@@ -89,7 +89,7 @@ def test_the_file_has_the_chosen_ranges(tmp_path):
     source = IntegerSource(model, lambda purpose, count=None: batches[:count], "auto", None)
     ranges = {"fusion_conv": (-7.0, 3.0)}
     calibrated = Calibrated(export(source.model, str(tmp_path)), lambda: batches, ranges, False)
-    interpreter = Interpreter(model_content=calibrated.quantize([], "int8"))
+    interpreter = Interpreter(model_content=calibrated.quantize([], [], "int8"))
     scales = {tensor["quantization"][0]: tensor["name"] for tensor in interpreter.get_tensor_details()}
     found = [name for scale, name in scales.items() if scale == pytest.approx(10 / 255)]
     assert len(found) == 1 and "fusion_conv" in found[0], scales
