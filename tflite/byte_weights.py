@@ -35,13 +35,12 @@ def store_in_bytes(content, is_of_layers):
     graph = model.subgraphs[0]
     floats = {}
     for operator in graph.operators:
-        operator.inputs = list(operator.inputs)
-        if not is_of_layers(graph.tensors[operator.outputs[0]].name.decode()):
-            continue
-        for place, index in enumerate(operator.inputs):
-            if index not in floats and _is_large(model, graph.tensors[index], schema):
-                floats[index] = _as_bytes(model, graph, index, schema)
-            operator.inputs[place] = floats.get(index, index)
+        if is_of_layers(graph.tensors[operator.outputs[0]].name.decode()):
+            for index in operator.inputs:
+                if index >= 0 and index not in floats and _is_large(model, graph.tensors[index], schema):
+                    floats[index] = _as_bytes(model, graph, index, schema)
+    for operator in graph.operators:
+        operator.inputs = [floats.get(index, index) for index in operator.inputs]
     if not floats:
         return content
     code = len(model.operatorCodes)

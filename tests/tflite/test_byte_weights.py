@@ -51,6 +51,13 @@ def test_the_file_computes_with_rounded_weights_in_one_partition(in_float):
     assert names.count("DEQUANTIZE") == 1  # the constant is there once, and the bias, of few values, stays
 
 
+def test_whoever_shares_a_constant_reads_what_became_of_it(in_float):
+    made = store_in_bytes(in_float, lambda name: name == "MatMul_1")
+    assert len(made) < len(in_float)
+    x = RNG.normal(size=(1, 3, 8, 24)).astype("float32")
+    np.testing.assert_array_equal(run(made, x)[1], run(store_in_bytes(in_float, lambda name: True), x)[1])
+
+
 def test_constants_of_other_layers_stay(in_float):
     assert store_in_bytes(in_float, lambda name: False) == in_float
 
