@@ -45,7 +45,7 @@ def convert(
         calibration_limit: pictures used at most, evenly spread over those found.
         keep_float: patterns (`fnmatch`) of the names of layers that stay in float in `static_*`; an empty list for
             none; by default convolutions whose weights do not fit into 8 bits, and products of matrices (see
-            `sodkeras.tflite.sensitivity`).
+            `sodkeras.tflite.sensitivity`), a DNL's with weights of 8 bits (see `sodkeras.tflite.byte_weights`).
         prelu: how `static_*` computes PReLU: "exact", or "auto" for something cheaper wherever 8 bits cannot tell the
             two apart (see `sodkeras.tflite.prelu`).
         inside: what of "normalisation", "resize" and "sigmoid" is in the graph, see `sodkeras.tflite.inside`.

@@ -49,7 +49,7 @@ def define_flags(flag_values):
         "keep_float",
         None,
         "Patterns of layers that stay in float in static_wi8_ai8, 'none' for none; default convolutions whose weights "
-        "do not fit into 8 bits, and products of matrices.",
+        "do not fit into 8 bits, and products of matrices, a DNL's with weights of 8 bits.",
         flag_values=flag_values,
     )
     flags.DEFINE_enum(
