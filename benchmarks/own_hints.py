@@ -34,6 +34,7 @@ from tqdm import tqdm
 
 from sodkeras.data import find_pairs
 from sodkeras.files import whole_file
+from sodkeras.flatten import tap
 from sodkeras.losses import IntersectionOverUnionFromLogits, WeightedSum
 from sodkeras.pictures import read_picture
 from sodkeras.weights import load_model
@@ -63,12 +64,12 @@ class Hints:
     def __init__(self, teacher):
         self.preprocessing = teacher.preprocessing
         self.side = self.preprocessing.size[0] // 8
-        self._probe = keras.Model(teacher.inputs, [teacher.get_layer(name).output for name in _TAPS])
+        self._look = tap(teacher, [teacher.get_layer(name).output for name in _TAPS])
         self._basis = None
 
     def features(self, pictures):
         """`[N, side, side, C]` in half precision."""
-        found = self._probe.predict_on_batch(np.stack([self.preprocessing(picture)[0] for picture in pictures]))
+        found = self._look(np.stack([self.preprocessing(picture)[0] for picture in pictures]))
         return np.concatenate([_resized(maps, self.side) for maps in found], -1).astype(np.float16)
 
     def fit(self, features):

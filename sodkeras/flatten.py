@@ -38,3 +38,22 @@ def calls(model):
     by_depth = model._nodes_by_depth
     nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
     return [(node.operation, node.input_tensors, node.outputs[0]) for node in nodes if not node.is_input]
+
+
+def tap(model, tensors):
+    """A function from a batch to the values that tensors inside a functional graph take.
+
+    Args:
+        model: a functional Keras model with one input.
+        tensors: tensors of it, in lists and dicts as one likes.
+
+    Returns:
+        A function of a batch, an array; it gives arrays in the same lists and dicts.
+    """
+    if not keras.tree.flatten(tensors):
+        return lambda batch: tensors
+    taps = keras.Model(model.inputs, tensors)
+    # Compiled, a network of hundreds of small layers runs many times faster than layer by layer; with XLA, which Keras
+    # takes where nothing is said, TensorFlow would compile for a minute, and again for the last batch, a smaller one.
+    taps.compile(jit_compile=keras.backend.backend() == "jax")
+    return lambda batch: keras.tree.pack_sequence_as(tensors, keras.tree.flatten(taps.predict_on_batch(batch)))

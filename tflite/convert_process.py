@@ -252,7 +252,21 @@ class _Conversion:
     def _keras(self):
         from sodkeras.runtimes import KerasRuntime
 
-        return KerasRuntime(self._model)
+        return _Remembering(KerasRuntime(self._model))
+
+
+class _Remembering:
+    """A runtime that computes each picture once: all files, and all trials for a budget, are compared on the same."""
+
+    def __init__(self, runtime):
+        self._runtime, self._maps = runtime, {}
+        self.preprocessing = runtime.preprocessing
+
+    def __call__(self, batch):
+        key = batch.tobytes()
+        if key not in self._maps:
+            self._maps[key] = self._runtime(batch)
+        return self._maps[key]
 
 
 def _rounded(found):

@@ -14,9 +14,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from sodkeras.flatten import calls
+from sodkeras.flatten import calls, tap
 from sodkeras.layers import ResizeLike
-from sodkeras.tflite.rewrite import tap
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 _ACTIVATIONS = (keras.layers.ReLU, keras.layers.PReLU, keras.layers.LeakyReLU)

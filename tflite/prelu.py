@@ -17,8 +17,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from sodkeras.flatten import tap
 from sodkeras.tflite.fold import weights
-from sodkeras.tflite.rewrite import convolution_like, depthwise, nodes, rewrite, tap
+from sodkeras.tflite.rewrite import convolution_like, depthwise, nodes, rewrite
 
 #: A cheaper form is taken where what it changes stays this far under the channel's own signal, for every channel.
 NEGLIGIBLE_DECIBELS = 35

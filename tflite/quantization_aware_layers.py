@@ -13,8 +13,9 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
+from sodkeras.flatten import tap
 from sodkeras.layers import ResizeLike
-from sodkeras.tflite.rewrite import nodes, tap
+from sodkeras.tflite.rewrite import nodes
 from sodkeras.tflite.tf_keras_bridge import KerasLayer, to_tf_keras
 
 _quantization = tfmot.quantization.keras

@@ -46,17 +46,6 @@ def count_uses(model):
     return uses
 
 
-def tap(model, tensors):
-    """A function from a batch to the values that inner tensors of a functional graph take, as a list of arrays."""
-    if not tensors:
-        return lambda batch: []
-    taps = keras.Model(model.input, list(tensors))
-    # Compiled, a network of hundreds of small layers runs many times faster than layer by layer; with XLA it would
-    # compile for a minute.
-    taps.compile(jit_compile=False)
-    return lambda batch: keras.tree.flatten(taps.predict_on_batch(batch))
-
-
 def convolution_like(layer, inputs, kernel, bias, **changes):
     """Calls a plain convolution with a layer's settings and other weights.
 

@@ -6,9 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from sodkeras.flatten import calls
+from sodkeras.flatten import calls, tap
 from sodkeras.layers import DepthwiseNonLocal, ResizeLike
-from sodkeras.tflite.rewrite import tap
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from sodkeras.flatten import calls, flatten
+from sodkeras.flatten import calls, flatten, tap
 from sodkeras.layers import ResidualU
 from sodkeras.models.u2net import U2Net
 from sodkeras.pruning.refit import refit
@@ -136,10 +136,10 @@ def _weights(flat, origins, stages):
 
 def _stage_features(model, stages, pictures, rng):
     """By block, what its end gives at some pixels, without its mean: [pixels, channels]."""
-    ends = keras.Model(model.inputs, [model.get_layer(stage.name).output for stage in stages])
+    ends = tap(model, [model.get_layer(stage.name).output for stage in stages])
     found = collections.defaultdict(list)
     for start in range(0, len(pictures), _BATCH):
-        for stage, maps in zip(stages, ends.predict_on_batch(pictures[start : start + _BATCH]), strict=True):
+        for stage, maps in zip(stages, ends(pictures[start : start + _BATCH]), strict=True):
             for values in maps.reshape(len(maps), -1, maps.shape[-1]):
                 chosen = rng.choice(len(values), min(len(values), _PIXELS), replace=False)
                 found[stage.name].append(values[chosen].astype("float64"))

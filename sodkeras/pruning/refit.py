@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from sodkeras.flatten import calls
+from sodkeras.flatten import calls, tap
 
 #: How many pictures are computed at once: in the new network layer by layer, in the trained one with all its layers.
 _BATCH, _PROBED = 8, 2
@@ -97,11 +97,11 @@ def _look(flat, new_flat, pictures, channels, rng):
             gone = len(channels[layer.name][0]) < inputs[0].shape[-1]
             probes[layer.name] = [*inputs, output] if gone else [output]
             pixels[layer.name] = chosen[sizes[layer.name]]
-    model = keras.Model(flat.inputs, probes)
+    look = tap(flat, probes)
     seen = collections.defaultdict(list)
     for start in range(0, len(pictures), _PROBED):
         rows = slice(start, start + _PROBED)
-        for name, found in model.predict_on_batch(pictures[rows]).items():
+        for name, found in look(pictures[rows]).items():
             found[-1] = found[-1][..., channels[name][1]]
             seen[name].append([_at(maps, pixels[name][rows], sizes[name]) for maps in found])
     for name, batches in seen.items():
@@ -112,8 +112,8 @@ def _look(flat, new_flat, pictures, channels, rng):
 
 def _saliency(flat, pictures):
     """What the trained network finds: [N, H, W]."""
-    result = keras.Model(flat.inputs, ops.sigmoid(next(iter(flat.output.values()))))
-    found = [result.predict_on_batch(pictures[start : start + _BATCH]) for start in range(0, len(pictures), _BATCH)]
+    saliency = tap(flat, ops.sigmoid(next(iter(flat.output.values()))))
+    found = [saliency(pictures[start : start + _BATCH]) for start in range(0, len(pictures), _BATCH)]
     return np.concatenate(found)[..., 0]
 
 
