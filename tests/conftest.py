@@ -5,8 +5,10 @@ import pathlib
 
 import pytest
 
+from sodkeras.commands.main import prepare_tensorflow
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the commands do
+prepare_tensorflow()
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
 

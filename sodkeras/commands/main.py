@@ -48,14 +48,25 @@ def main(argv=None):
     # TensorFlow's and LiteRT's start-up messages say nothing to the user of a command.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").addFilter(_is_for_users)
-    # TensorFlow leaves oneDNN out on CPUs without AVX-512 or VNNI, where it helps as well (benchmarks/NOTES.md).
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    prepare_tensorflow()
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         return _run(argv)
     except BrokenPipeError:  # the reader of our output has had enough, as in `sodkeras … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def prepare_tensorflow():
+    """Says in the environment, where it says nothing yet, how TensorFlow is to compute. Call it before its import."""
+    # With one thread oneDNN writes past its memory in the gradient of a 1×1 convolution with strides, as ResNets have
+    # it, and training aborts (TensorFlow 2.21; benchmarks/NOTES.md). Two threads may share a core.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if cores == 1:
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+    one_thread = os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"
+    # TensorFlow leaves oneDNN out on CPUs without AVX-512 or VNNI, where it helps as well (benchmarks/NOTES.md).
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0" if one_thread else "1")
 
 
 def _is_for_users(record):
