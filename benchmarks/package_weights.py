@@ -28,6 +28,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import shlex
 import shutil
 import tempfile
 import zipfile
@@ -280,9 +281,9 @@ def training_on(*runs):
     )
     for run, record in zip(runs, records, strict=True):
         changes = record["changes"] | {"network": network.name}
-        given = " ".join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
+        given = shlex.join(f"--set={name}={json.dumps(value).replace(' ', '')}" for name, value in changes.items())
         recipe = f"{record['recipe']} --short" if record["short"] else record["recipe"]
-        commands.append(f"sodkeras train --recipe={recipe} {given}")
+        commands.append(f"sodkeras train --recipe={recipe} --data=FOLDER --out=FOLDER {given}")
         seconds, steps = epoch_seconds(run), record["settings"]["steps_per_epoch"]
         how = (
             "at {}×{}".format(*record["settings"]["size"])

@@ -240,7 +240,7 @@ def parse_changes(texts):
 
 
 def _literal(text):
-    words = {"none": None, "true": True, "false": False}
+    words = {"none": None, "null": None, "true": True, "false": False}
     if text.lower() in words:
         return words[text.lower()]
     try:

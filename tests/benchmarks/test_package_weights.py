@@ -3,6 +3,8 @@
 import json
 import pathlib
 import runpy
+import shlex
+import subprocess
 import types
 
 import keras
@@ -11,7 +13,8 @@ import pytest
 from absl import app, flags
 
 from sodkeras.models import U2Net
-from sodkeras.weights import preset
+from sodkeras.training.settings import parse_changes, read_recipe
+from sodkeras.weights import preset, preset_names
 
 BENCHMARKS = pathlib.Path(__file__).parent.parent.parent / "benchmarks"
 
@@ -53,7 +56,8 @@ def run(tmp_path):
 def test_a_run_stands_behind_what_it_went_on_from(run, told):
     before, now = preset("csnet_l_x1")["training"], told(run)
     assert now["command"].startswith(before["command"] + "; sodkeras train --recipe=distill --short ")
-    assert '--set=network="csnet_l_x1" --set=size=192 --set=loss_arguments.factors=[1,2]' in now["command"]
+    given = shlex.split(now["command"].rsplit("; ", 1)[1])
+    assert given[-3:] == ['--set=network="csnet_l_x1"', "--set=size=192", "--set=loss_arguments.factors=[1,2]"]
     stage = "of 400 steps, as it is used"
     assert now["epochs"] == before["epochs"] | {stage: before["epochs"].get(stage, 0) + 2}
     assert sum(now["minutes"].values()) == pytest.approx(sum(before["minutes"].values()) + 4)
@@ -153,7 +157,7 @@ def test_of_two_runs_both_are_told(run, tmp_path, told):
     (other / "log.csv").write_text("epoch,step,seconds\n1,400,120\n")
     one, both = told(run), told(run, other)
     assert both["runs"] == 2
-    assert both["command"].startswith(one["command"] + "; sodkeras train --recipe=distill --set=")
+    assert both["command"].startswith(one["command"] + "; sodkeras train --recipe=distill --data=FOLDER ")
     assert both["command"].endswith("--set=seed=2")
     assert sum(both["epochs"].values()) == sum(one["epochs"].values()) + 1
     assert sum(both["minutes"].values()) == pytest.approx(sum(one["minutes"].values()) + 2)
@@ -176,3 +180,18 @@ def test_a_mean_has_each_networks_share(script):
     kernel, bias = script.mean_weights(models, [0.3, 0.5, 0.2])
     np.testing.assert_allclose(kernel.ravel(), [0.9, 0.9], rtol=1e-6)
     np.testing.assert_allclose(bias, [0.9], rtol=1e-6)
+
+
+def made_by(name):
+    return preset(name).get("training", {}).get("command", "")
+
+
+@pytest.mark.parametrize("name", [name for name in preset_names() if "sodkeras train " in made_by(name)])
+def test_what_a_card_says_made_a_network_can_be_typed(name):
+    """Settings as they were, for a shell that takes {1,2} for two words, and a trainer that knows its settings."""
+    for line in made_by(name).split("; "):
+        if line.startswith("sodkeras train "):
+            words = subprocess.check_output(["bash", "-c", f"printf '%s\\n' {line}"], text=True).splitlines()
+            changes = parse_changes([word.removeprefix("--set=") for word in words if word.startswith("--set=")])
+            assert read_recipe("distill", "--short" in words).changed(changes).network.startswith(changes["network"])
+            assert {"--recipe=distill", "--data=FOLDER", "--out=FOLDER"} < set(words)

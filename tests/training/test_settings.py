@@ -36,7 +36,7 @@ def test_a_change_reaches_into_a_dict_and_leaves_the_recipe_as_it_was():
 
 
 def test_values_are_python_literals_or_texts():
-    texts = ["a=1", "b=1e-3", "c=none", "d=True", "e=[1, 2]", "f=x=y", "g={'at': [1]}", "h=path/to.keras"]
+    texts = ["a=1", "b=1e-3", "c=none", "d=True", "e=[1, 2]", "f=x=y", "g={'at': [1]}", "h=path/to.keras", "i=null"]
     assert parse_changes(texts) == {
         "a": 1,
         "b": 1e-3,
@@ -46,6 +46,7 @@ def test_values_are_python_literals_or_texts():
         "f": "x=y",
         "g": {"at": [1]},
         "h": "path/to.keras",
+        "i": None,  # as settings.json and the cards have it
     }
     with pytest.raises(SodkerasError, match=r"KEY=VALUE\. Received: learning_rate"):
         parse_changes(["learning_rate"])
