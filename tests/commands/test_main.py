@@ -12,6 +12,12 @@ from sodkeras.commands.main import prepare_tensorflow
 NAMES = ("TF_NUM_INTRAOP_THREADS", "TF_ENABLE_ONEDNN_OPTS")
 #: A shortcut of a ResNet. glibc's library for it tells when memory was written that nobody asked for.
 TRAINING = """
+import os
+
+from sodkeras.commands.main import prepare_tensorflow
+
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+prepare_tensorflow()
 import tensorflow as tf
 
 @tf.function
@@ -24,7 +30,6 @@ def gradient(x, kernel):
 for _ in range(3):
     gradient(tf.ones((4, 12, 12, 4)), tf.ones((1, 1, 4, 8)))
 """
-CHECKED = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\nprepare_tensorflow()" + TRAINING
 MALLOC_DEBUG = pathlib.Path("/lib/x86_64-linux-gnu/libc_malloc_debug.so.0")
 
 
@@ -51,6 +56,5 @@ def test_a_resnet_is_trained_on_one_core_within_its_memory():
     environment = {name: value for name, value in os.environ.items() if name not in NAMES}
     if MALLOC_DEBUG.exists():
         environment |= {"LD_PRELOAD": str(MALLOC_DEBUG), "GLIBC_TUNABLES": "glibc.malloc.check=3"}
-    code = f"from sodkeras.commands.main import prepare_tensorflow\n{CHECKED}"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", TRAINING], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
