@@ -4,6 +4,7 @@ import dataclasses
 import fnmatch
 import functools
 import inspect
+import itertools
 import pathlib
 
 import keras
@@ -58,8 +59,18 @@ def build_model(settings):
     return model
 
 
-def load_weights(settings, model):
+# Pictures, about, over which a backbone's statistics are taken where its file has none.
+_STATISTICS = 500
+
+
+def load_weights(settings, model, batches=()):
     """Fills the model, or its backbone, with the weights that the settings name.
+
+    Args:
+        settings: a `Settings`.
+        model: what `build_model` made of them.
+        batches: what it will be trained on, an iterable of tuples of pictures and more: over their first pictures the
+            backbone's batch norms get statistics, if its file has them folded away.
 
     Where `arguments` ask for another activation than a trained network's PReLU, its slopes stay behind. DNL's modules,
     whose weights depend on the pictures' size, are new where they ask for another size or other places.
@@ -71,8 +82,11 @@ def load_weights(settings, model):
         _copy(trained, model, settings.network)
     if settings.backbone_weights:
         from sodkeras.checkpoints import imagenet
+        from sodkeras.checkpoints.batch_norm import restore_statistics
 
-        imagenet.load(model, settings.backbone_weights)
+        if imagenet.load(model, settings.backbone_weights).folded:
+            some = itertools.islice(batches, -(-_STATISTICS // settings.batch))
+            restore_statistics(model, (keras.ops.convert_to_numpy(batch[0]) for batch in some), f"{model.backbone}_")
     if settings.initial_weights:
         _copy(load_keras(pathlib.Path(settings.initial_weights)), model, settings.initial_weights)
 

@@ -85,8 +85,8 @@ def _train_network(settings, training, validation, folder, machines):
         keras.utils.set_random_seed(settings.seed)
         model = build_model(settings)
         model.batch_statistics = settings.batch_statistics
-        load_weights(settings, model)
         data = training_data(settings, model.preprocessing, training)
+        load_weights(settings, model, data.dataset())
         steps_per_epoch = settings.steps_per_epoch or data.steps_per_epoch
         _compile(settings, model, data.size, steps_per_epoch)
         machines.prepare(model)

@@ -22,8 +22,8 @@ def mobilenet_v2_taps(
     Args:
         picture: a Keras tensor `[B, H, W, 3]`, normalised RGB.
         output_stride: where a stage would halve further than this its strides are 1.
-        dilate: whether the stages behind a removed stride are dilated by 2 for each (DeepLab's convention), so that
-            they see as far as with the stride.
+        dilate: whether the layers behind a removed stride are dilated by it (à trous, as in DeepLab), so that they
+            compute what they do with the stride, and between those places, too.
         stages: rows of expansion, channels, blocks and strides.
         stem_filters: channels of the first convolution.
         padding: see `ConvNorm`: "symmetric" is torchvision's, "same" that of `keras.applications`.
@@ -41,8 +41,8 @@ def mobilenet_v2_taps(
     stride, dilation = 2, 1
     taps = {"stem": Tap(x, stride)}
     for number, (expansion, filters, blocks, strides) in enumerate(stages, start=1):
-        # The stage that loses its stride keeps the dilation of the one before.
-        stage_dilation = dilation
+        # The convolution that loses its stride still sees what it saw before; all behind it are dilated by the stride.
+        first_dilation = dilation
         if stride * strides > output_stride:
             dilation *= strides if dilate else 1
             strides = 1
@@ -52,7 +52,8 @@ def mobilenet_v2_taps(
             if expansion != 1:
                 x = unit(f"{block}_expand", expansion * x.shape[-1], kernel_size=1, activation="relu6")(x)
             step = strides if index == 0 else 1
-            depthwise = unit(f"{block}_depthwise", None, strides=step, dilation_rate=stage_dilation, activation="relu6")
+            rate = first_dilation if index == 0 else dilation
+            depthwise = unit(f"{block}_depthwise", None, strides=step, dilation_rate=rate, activation="relu6")
             x = unit(f"{block}_project", filters, kernel_size=1, activation=None)(depthwise(x))
             if step == 1 and inputs.shape[-1] == filters:
                 x = keras.layers.Add(name=f"{name}_{block}_sum")([inputs, x])

@@ -2,25 +2,59 @@
 
 import dataclasses
 import hashlib
+import pathlib
 import re
 
 import keras
+import numpy as np
 
 from sodkeras.checkpoints.backbone_names import torchvision_units
+from sodkeras.checkpoints.lite_file import read_convolutions
 from sodkeras.checkpoints.state_dict import StateDict
 from sodkeras.errors import SodkerasError
 
-#: Published files by name: the backbone they are of, and where they are. The end of a file's name is the beginning of
-#: its SHA-256.
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedFile:
+    """A file of ImageNet weights.
+
+    Attributes:
+        backbone: what it is of; the names of the backbone's layers start so.
+        url: where it is.
+        sha256: the file's, or its beginning, as far as its publisher tells it.
+        licence: of the weights, where they have one.
+    """
+
+    backbone: str
+    url: str
+    sha256: str
+    licence: str = ""
+
+
+def _of_pytorch(backbone, url):
+    # The end of a file's name is the beginning of its SHA-256.
+    return PublishedFile(backbone, url, re.search(r"-([0-9a-f]{8})\.pth$", url)[1])
+
+
+_PYTORCH = "https://download.pytorch.org/models/"
+#: Published files by name.
 FILES = {
-    "resnet18": ("resnet", "https://download.pytorch.org/models/resnet18-f37072fd.pth"),
-    "resnet34": ("resnet", "https://download.pytorch.org/models/resnet34-b627a593.pth"),
-    "resnet50": ("resnet", "https://download.pytorch.org/models/resnet50-0676ba61.pth"),
-    "resnet101": ("resnet", "https://download.pytorch.org/models/resnet101-63fe2227.pth"),
-    "mobilenet_v2": ("mobilenet_v2", "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth"),
-    "res2net50": (
+    "resnet18": _of_pytorch("resnet", f"{_PYTORCH}resnet18-f37072fd.pth"),
+    "resnet34": _of_pytorch("resnet", f"{_PYTORCH}resnet34-b627a593.pth"),
+    "resnet50": _of_pytorch("resnet", f"{_PYTORCH}resnet50-0676ba61.pth"),
+    "resnet101": _of_pytorch("resnet", f"{_PYTORCH}resnet101-63fe2227.pth"),
+    "mobilenet_v2": _of_pytorch("mobilenet_v2", f"{_PYTORCH}mobilenet_v2-b0353104.pth"),
+    "res2net50": _of_pytorch(
         "res2net",
         "https://shanghuagao.oss-cn-beijing.aliyuncs.com/res2net/res2net50_v1b_26w_4s-3cf99910.pth",
+    ),
+    # Needs no PyTorch; `padding="same"` and pictures in [-1, 1], as `load_keras_application`.
+    "mobilenet_v2_8_bits": PublishedFile(
+        "mobilenet_v2",
+        "https://github.com/google-coral/test_data/raw/master/mobilenet_v2_1.0_224_quant.tflite",
+        "7aad0c74c5e3c06e5eb3c827e13304fdd68a83da6087d92ee169c24ff9fd4776",
+        "Apache-2.0",
     ),
 }
 #: What the files hold besides the backbone: classifiers, and MobileNetV2's convolution in front of it.
@@ -35,11 +69,14 @@ class Report:
         filled: the paths of the variables that have the file's values now.
         left: the paths of the model's other variables, which are as they were.
         unused: the names in the file that no layer here takes: those of its classifier.
+        folded: whether the file's batch norms were folded into its convolutions; before training
+            `sodkeras.checkpoints.batch_norm.restore_statistics` is due.
     """
 
     filled: tuple
     left: tuple
     unused: tuple
+    folded: bool = False
 
     def __str__(self):
         return (
@@ -64,7 +101,8 @@ def fetch(name):
 
     if name not in FILES:
         raise SodkerasError(f"Name one of the ImageNet files {', '.join(FILES)}. Received: {name!r}")
-    url = FILES[name][1]
+    published = FILES[name]
+    url = published.url
     path = cache_folder() / url.rsplit("/", 1)[1]
     if not path.is_file():
         with whole_file(path) as temporary:
@@ -75,15 +113,16 @@ def fetch(name):
                     f"Could not download {path.name} ({type(error).__name__}): put it into {path.parent} yourself. "
                     f"Received: {url}"
                 ) from None
-            _check_sum(temporary, path.name)
-    _check_sum(path, path.name)
+            _check_sum(temporary, published)
+    _check_sum(path, published)
     return path
 
 
-def _check_sum(path, name):
+def _check_sum(path, published):
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    if not found.startswith(re.search(r"-([0-9a-f]{8})\.pth$", name)[1]):
+    if not found.startswith(published.sha256):
+        name = published.url.rsplit("/", 1)[1]
         raise SodkerasError(f"{path} is not the published {name}; delete it. Received: SHA-256 {found}")
 
 
@@ -92,7 +131,8 @@ def load(model, source, backbone=None):
 
     Args:
         model: a backbone of `sodkeras.backbones`, or a network built on one.
-        source: a key of `FILES`, the path of a PyTorch file, or a dict of names to arrays in PyTorch's layout.
+        source: a key of `FILES`; the path of a PyTorch file, or of MobileNetV2 as a `.tflite` file, in float or 8 bits;
+            or a dict of names to arrays in PyTorch's layout.
         backbone: what the names of the backbone's layers start with; default whichever the model has.
 
     Returns:
@@ -104,6 +144,8 @@ def load(model, source, backbone=None):
     backbone = backbone or _backbone_of(model)
     if isinstance(source, str) and source in FILES:
         source = fetch(source)
+    if not isinstance(source, dict) and pathlib.Path(source).suffix == ".tflite":
+        return _load_lite(model, source, backbone)
     if not isinstance(source, dict):
         from sodkeras.checkpoints.pytorch_file import read_state_dict
 
@@ -132,16 +174,7 @@ def load_keras_application(model, application):
     Raises:
         SodkerasError: if padding, preprocessing or layers differ.
     """
-    if getattr(model, "padding", None) != "same":
-        raise SodkerasError(
-            f"Weights of keras.applications need padding='same'. Received: {getattr(model, 'padding', None)!r}"
-        )
-    preprocessing = getattr(model, "preprocessing", None)
-    if preprocessing is not None and {*preprocessing.mean, *preprocessing.standard_deviation} != {0.5}:
-        raise SodkerasError(
-            "Weights of keras.applications need a preprocessing with mean and standard_deviation (0.5, 0.5, 0.5). "
-            f"Received: {preprocessing.mean}, {preprocessing.standard_deviation}"
-        )
+    _check_conventions(model, "Weights of keras.applications")
     layers = {layer.name: layer for layer in application.layers if layer.weights}
     # Named as the network's own layers, in PyTorch's order of axes, so that one reader checks both.
     arrays, unused = {}, []
@@ -166,6 +199,43 @@ def load_keras_application(model, application):
         state.fill_unit(unit, conv, norm)
     filled, _ = state.finish()
     return _report(model, filled, unused)
+
+
+def _check_conventions(model, what):
+    """Raises SodkerasError unless the model pads and takes pictures as Keras's MobileNetV2 does."""
+    if getattr(model, "padding", None) != "same":
+        raise SodkerasError(f"{what} need padding='same'. Received: {getattr(model, 'padding', None)!r}")
+    preprocessing = getattr(model, "preprocessing", None)
+    if preprocessing is not None and {*preprocessing.mean, *preprocessing.standard_deviation} != {0.5}:
+        raise SodkerasError(
+            f"{what} need a preprocessing with mean and standard_deviation (0.5, 0.5, 0.5). "
+            f"Received: {preprocessing.mean}, {preprocessing.standard_deviation}"
+        )
+
+
+def _load_lite(model, path, backbone):
+    """Fills a MobileNetV2 from a `.tflite` file; its batch norms only add the biases then."""
+    if backbone != "mobilenet_v2":
+        raise SodkerasError(f"A .tflite file can fill a MobileNetV2, no {backbone}. Received: {path}")
+    _check_conventions(model, "Weights of a .tflite file")
+    found, state = read_convolutions(path), StateDict({}, "this MobileNetV2")
+    units = [unit for unit, _, _ in torchvision_units(model, backbone)]
+    if len(found) < len(units):
+        raise SodkerasError(f"The file is no MobileNetV2 of {len(units)} convolutions. Received: {len(found)} in {path}")
+    for number, (unit, (kernel, bias)) in enumerate(zip(units, found, strict=False)):
+        name, norm, one = f"convolution {number}", unit.norm, np.ones_like(bias)
+        state.assign(unit.conv.kernel, kernel, name)
+        # With these statistics it is the identity, to the last digit of √.
+        for variable, value in (
+            (norm.gamma, one),
+            (norm.beta, bias),
+            (norm.moving_mean, 0 * one),
+            (norm.moving_variance, (1 - norm.epsilon) * one),
+        ):
+            state.assign(variable, value, name)
+    filled, _ = state.finish()
+    unused = [f"convolution {number}" for number in range(len(units), len(found))]
+    return dataclasses.replace(_report(model, filled, unused), folded=True)
 
 
 def _application_names(units):

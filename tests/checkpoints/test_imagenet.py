@@ -142,7 +142,8 @@ def test_a_download_is_checked_before_it_is_kept(tmp_path, monkeypatch):
     content = b"weights"
     name = f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     monkeypatch.setenv("SODKERAS_CACHE", str(tmp_path))
-    monkeypatch.setitem(imagenet.FILES, "net", ("resnet", f"https://example.org/{name}"))
+    published = imagenet.PublishedFile("resnet", f"https://example.org/{name}", hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(imagenet.FILES, "net", published)
     sent = [b"another", content]
 
     class Downloader:

@@ -76,11 +76,6 @@ def test_folded_convolutions_and_the_state_dict_give_the_same_maps(arrays):
     assert largest_difference(by_name, training) < 2e-3
 
 
-def test_statistics_need_pictures(arrays):
-    with pytest.raises(ValueError, match="at least one picture"):
-        restore_statistics(u2net.from_convolutions(fold(arrays)), [])
-
-
 def test_a_name_too_few_or_too_many_is_an_error(arrays):
     missing = dict(arrays)
     del missing["stage3d.rebnconv2.conv_s1.bias"]
