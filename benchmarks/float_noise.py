@@ -32,7 +32,7 @@ def main(_):
     keras.config.set_dtype_policy("float64")
     double = KerasRuntime(weights.load_model("u2netp"))
     keras.config.set_dtype_policy("float32")
-    session = onnxruntime.InferenceSession(str(weights.fetch("u2netp")), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(weights.fetch_original("u2netp")), providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     with tempfile.TemporaryDirectory() as folder:
         lite = LiteRTRuntime(convert("u2netp", folder)[0])

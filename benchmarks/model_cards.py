@@ -27,7 +27,8 @@ _DOCS = _HERE.parent / "docs" / "weights"
 def main(_):
     with (_HERE / "own_scores.csv").open(encoding="utf-8") as file:
         scores = list(csv.DictReader(file))
-    own = [name for name in weights.preset_names() if "sources" not in weights.preset(name)]
+    # Those of training/weights have their cards from there.
+    own = [name for name in weights.preset_names() if "command" in weights.preset(name).get("training", {})]
     for name in own:
         with whole_file(_DOCS / f"{name}.md") as temporary:
             temporary.write_text(card(weights.preset(name), scores), encoding="utf-8")

@@ -29,7 +29,7 @@ flags.DEFINE_string("csv", str(HERE / "onnx_runtime.csv"), "The table to write."
 def main(_):
     import onnxruntime
 
-    onnx_path = weights.fetch("u2netp")
+    onnx_path = weights.fetch_original("u2netp")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(onnx_path), options, providers=["CPUExecutionProvider"])

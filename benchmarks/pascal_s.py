@@ -51,7 +51,7 @@ def main(_):
         runtimes = {f"LiteRT {kind}": LiteRTRuntime(path) for kind, path in zip(numerics, paths, strict=True)}
     preprocessing = keras_runtime.preprocessing
     runtimes = {
-        "ONNX Runtime, the released file": OnnxRuntime(weights.fetch("u2netp"), preprocessing),
+        "ONNX Runtime, the released file": OnnxRuntime(weights.fetch_original("u2netp"), preprocessing),
         "Keras": keras_runtime,
         **runtimes,
     }

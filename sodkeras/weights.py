@@ -1,7 +1,8 @@
 """Weights by name: those of this project come with it; others' are fetched once, checked, cached.
 
 A preset is a JSON file in `sodkeras/presets`: what the network is, how it expects its pictures, where its weights
-come from, their licence and their SHA-256. A preset without "sources" has its weights beside it.
+come from, their licence and their SHA-256. A preset without "sources" has its weights beside it; "original" is the file
+of others that these were made of, with sources and SHA-256 of its own.
 """
 
 import functools
@@ -67,11 +68,27 @@ def fetch(name, local=None):
         SodkerasError: for an unknown name, or if no source gives the right file; the message says why for each.
     """
     wanted = preset(name)
-    if "sources" not in wanted:
-        path = _PRESETS / wanted["file"]
-        if hashlib.sha256(read_bytes(path)).hexdigest() != wanted["sha256"]:
-            raise SodkerasError(f"The installed weights are damaged; install sodkeras again. Received: {path}")
-        return path
+    if "sources" in wanted:
+        return _fetched(name, wanted, local)
+    path = _PRESETS / wanted["file"]
+    if hashlib.sha256(read_bytes(path)).hexdigest() != wanted["sha256"]:
+        raise SodkerasError(f"The installed weights are damaged; install sodkeras again. Received: {path}")
+    return path
+
+
+def fetch_original(name):
+    """The path of the file that a preset's weights are or were made of, as its authors released it; see `fetch`.
+
+    Raises:
+        SodkerasError: as `fetch`, and for a preset that was made of nobody's file.
+    """
+    wanted = preset(name)
+    if "sources" not in wanted and "original" not in wanted:
+        raise SodkerasError(f"These weights were made of no file of others. Received: {name}")
+    return _fetched(name, wanted.get("original", wanted))
+
+
+def _fetched(name, wanted, local=None):
     import pooch  # not there on a board, which has no need of it for what is in the package
 
     sources = [{"kind": "file", "path": os.fspath(local)}] if local else wanted["sources"]

@@ -14,7 +14,6 @@ from sodkeras.checkpoints.state_dict import StateDict
 from sodkeras.errors import SodkerasError
 
 
-
 @dataclasses.dataclass(frozen=True)
 class PublishedFile:
     """A file of ImageNet weights.
@@ -221,7 +220,9 @@ def _load_lite(model, path, backbone):
     found, state = read_convolutions(path), StateDict({}, "this MobileNetV2")
     units = [unit for unit, _, _ in torchvision_units(model, backbone)]
     if len(found) < len(units):
-        raise SodkerasError(f"The file is no MobileNetV2 of {len(units)} convolutions. Received: {len(found)} in {path}")
+        raise SodkerasError(
+            f"The file is no MobileNetV2 of {len(units)} convolutions. Received: {len(found)} in {path}"
+        )
     for number, (unit, (kernel, bias)) in enumerate(zip(units, found, strict=False)):
         name, norm, one = f"convolution {number}", unit.norm, np.ones_like(bias)
         state.assign(unit.conv.kernel, kernel, name)

@@ -45,9 +45,6 @@ Exit codes: 0 done, 1 failed, 2 wrong use."""
 
 def main(argv=None):
     """Runs one command and returns its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
-    # TensorFlow's and LiteRT's start-up messages say nothing to the user of a command.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").addFilter(_is_for_users)
     prepare_tensorflow()
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
@@ -58,7 +55,11 @@ def main(argv=None):
 
 
 def prepare_tensorflow():
-    """Says in the environment, where it says nothing yet, how TensorFlow is to compute. Call it before its import."""
+    """Says in the environment, where it says nothing yet, how TensorFlow is to compute, and keeps its remarks from
+    users. Call it before its import."""
+    # TensorFlow's and LiteRT's start-up messages say nothing to the user of a command.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").addFilter(_is_for_users)
     # With one thread oneDNN writes past its memory in the gradient of a 1×1 convolution with strides, as ResNets have
     # it, and training aborts (TensorFlow 2.21; benchmarks/NOTES.md). Two threads may share a core.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -102,7 +102,7 @@ def _restore_statistics(model, folder):
     try:
         batches = (model.preprocessing(read_picture(path)) for path in tqdm(pictures, unit="picture"))
         return restore_statistics(model, batches), len(pictures)
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise SodkerasError(f"Cannot take statistics from the pictures: {error}") from None
 
 
@@ -114,6 +114,6 @@ def _licence(content):
     digest = hashlib.sha256(content).hexdigest()
     for name in weights.preset_names():
         preset = weights.preset(name)
-        if preset["sha256"] == digest:
+        if digest in (preset["sha256"], preset.get("original", preset)["sha256"]):
             return f"{preset['licence']} (this is {preset['title']})"
     return "not known for this file: ask whoever gave it to you"

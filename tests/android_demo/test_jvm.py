@@ -89,10 +89,12 @@ def test_the_table_has_the_columns_of_sodkeras_benchmark():
     assert tuple(re.findall(r'"(\w+)"', columns)) == COLUMNS
 
 
-def test_the_app_begins_with_a_network_that_is_in_the_package():
-    source = (DEMO / "app/src/main/java/org/sodkeras/demo/Settings.java").read_text("utf-8")
-    (name,) = re.findall(r'DEFAULT_FILE = "(.*?)";', source)
-    assert (pathlib.Path(sodkeras.__file__).parent / "presets" / name).is_file()
+def test_the_app_begins_with_networks_that_are_in_the_package():
+    source = (DEMO / "app/src/main/java/org/sodkeras/demo/Use.java").read_text("utf-8")
+    usual = dict(re.findall(r'([A-Z]+)\("(.*?)"\)', source))
+    assert usual == {"PHOTO": "u2netp_int8.tflite", "LIVE": "dnl_small_int8.tflite"}
+    for name in usual.values():
+        assert (pathlib.Path(sodkeras.__file__).parent / "presets" / name).is_file()
 
 
 def test_the_app_asks_for_the_camera_and_nothing_else():

@@ -1,4 +1,4 @@
-"""Convolutions out of a `.tflite` file: dequantized as LiteRT does it, and a backbone that computes what the file does."""
+"""Convolutions out of a `.tflite` file: a backbone that has them computes what the file does."""
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ def backbone(stages=STAGES):
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """A function from a name of numerics to a file of a MobileNetV2 with one stage more, whose batch norms do something."""
+    """A function from numerics to a file of a MobileNetV2 with one stage more, whose batch norms do something."""
     folder = tmp_path_factory.mktemp("exported")
     keras.utils.set_random_seed(1)
     model = backbone([*STAGES, [2, 8, 1, 1]])

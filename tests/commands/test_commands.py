@@ -273,6 +273,18 @@ def test_the_demo_writes_what_its_help_lists(models, tmp_path, capsys, monkeypat
     assert "no such file" in failure(capsys, "demo", f"--pictures={tmp_path / 'none'}", f"--out={out}")
 
 
+def test_the_demos_verdict_names_a_picture_whose_mask_is_another():
+    from sodkeras.commands.demo import _verdict
+    from sodkeras.tflite.verify import Agreement
+
+    def verdict(iou, violations=()):
+        return _verdict(Agreement(["cat", "rocket"], [0.99, iou], [0.01, 0.02], [0.1, 0.9], [0, 0]), violations)
+
+    assert verdict(0.95) == "agrees"
+    assert verdict(0.71) == "agrees; rocket worst, 0.71"
+    assert verdict(0.4, ["worst_iou is 0.4 on rocket, the limit 0.5"]) == "outside: worst_iou; rocket worst, 0.40"
+
+
 def test_debug_shows_where_an_unexpected_error_arose(capsys, monkeypatch):
     from sodkeras.commands import predict
 

@@ -107,3 +107,39 @@ def test_what_cannot_be_trained_further(file, tmp_path):
     settings = Settings(network=path, arguments={"simplified": False})  # other kernels
     with pytest.raises(SodkerasError, match="of another network"):
         load_weights(settings, build_model(settings))
+
+
+def test_an_encoder_with_folded_batch_norms_gets_statistics_of_what_it_will_see(monkeypatch, tmp_path):
+    """They are the pictures', and what the file computes stays: an encoder that forgets its biases knows nothing."""
+    stages = [[1, 4, 1, 1], [2, 4, 2, 2], [2, 4, 1, 2], [2, 6, 1, 2]]
+    settings = Settings(
+        network="DNL",
+        arguments={
+            "positions": (),
+            "stages": stages,
+            "stem_filters": 4,
+            "aspp_filters": 4,
+            "low_level_filters": 4,
+            "padding": "same",
+            "input_shape": (32, 32, 3),
+        },
+        preprocessing={"mean": (0.5,) * 3, "standard_deviation": (0.5,) * 3},
+        backbone_weights=str(tmp_path / "encoder.tflite"),
+        batch=4,
+    )
+    rng = np.random.default_rng(0)
+    model = build_model(settings)
+    units = [layer for layer in model.layers if layer.name.startswith("mobilenet_v2_") and layer.weights]
+    kernels = [rng.normal(0, 0.5, unit.conv.kernel.shape).astype("float32") for unit in units]
+    biases = [rng.normal(0, 1, unit.norm.beta.shape).astype("float32") for unit in units]
+    monkeypatch.setattr(
+        "sodkeras.checkpoints.imagenet.read_convolutions", lambda path: list(zip(kernels, biases, strict=True))
+    )
+    batches = [(rng.normal(size=(4, 32, 32, 3)).astype("float32"), None) for _ in range(3)]
+    load_weights(settings, model, batches)
+    stem = model.get_layer("mobilenet_v2_stem")
+    values = np.array(stem.conv(np.concatenate([batch for batch, _ in batches])))
+    np.testing.assert_allclose(stem.norm.moving_mean, values.mean((0, 1, 2)), atol=1e-4)
+    np.testing.assert_allclose(stem.norm.moving_variance, values.var((0, 1, 2)), rtol=1e-3)
+    np.testing.assert_allclose(stem.norm(values), values + biases[0], atol=1e-3)
+    assert np.array(model.get_layer("aspp").branches[0].norm.moving_variance).tolist() == [1.0] * 4  # new: not touched

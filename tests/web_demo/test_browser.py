@@ -95,8 +95,9 @@ def test_maps_of_the_networks_in_the_package_are_pythons(look, build, examples):
     presets = pathlib.Path(sodkeras.__file__).parent / "presets"
     photos = [examples / f"{name}.jpg" for name in ("astronaut", "cat", "coffee", "rocket")]
     page = build(presets)
-    begun_with = json.loads((page / "models.json").read_text("utf-8"))[0]["model"]
-    assert begun_with == "models/u2netp_pruned_224_int8.tflite"
+    entries = json.loads((page / "models.json").read_text("utf-8"))
+    assert entries[0]["model"] == "models/u2netp_int8.tflite"
+    assert [entry["model"] for entry in entries if "isForCamera" in entry] == ["models/dnl_small_int8.tflite"]
     found = look(page, photos)
     for (model, name), (_, network_map, _) in found.items():
         expected, _ = expected_maps(presets, model, examples / name)

@@ -3,7 +3,10 @@
 import { DemoError } from "./errors.js";
 import { describe } from "./metadata.js";
 
-/** The list that build.mjs wrote: [{label, model, description, bytes}], the one to begin with first. */
+/**
+ * The list that build.mjs wrote: [{label, model, description, bytes}], the one for photos first; the one that shall
+ * follow the camera has `isForCamera`, and where none has, the first does that, too.
+ */
 export async function listModels() {
   return (await get("models.json")).json();
 }

@@ -11,9 +11,9 @@ const canvas = element("canvas");
 const camera = new Camera(element("video"));
 
 let requests;
-let models = []; // {label, load}, as the list of models shows them
-let current; // the one of them that is open, or was before the worker started anew
-let isModelOpen = false;
+let choices = []; // {label, photos, camera}, as the list of models shows them: the models, {label, load}, for each
+let choice; // the one of them that holds
+let current = null; // the model that is open
 let photoName = null; // null until a photo has gone through
 let share = 0; // of the photo that is salient, in percent
 let isCameraOpen = false;
@@ -42,33 +42,55 @@ async function shown(task) {
   element("stage").classList.remove("busy");
 }
 
-// Does what a visitor asked for, once the page has started.
+// One thing after another, once the page has started: else the camera's model could take the place of a photo's.
+function inTurn(task) {
+  const done = last.then(task);
+  last = done.catch(() => {});
+  return done;
+}
+
+// Does what a visitor asked for.
 function attempt(task) {
-  return started.then(() => shown(task));
+  return shown(() => inTurn(task));
 }
 
 async function openModel(model) {
+  if (model === current) return;
   say("Loading the runtime and the model…");
-  let opened;
-  try {
-    opened = await requests.open(await model.load());
-    current = model;
-    isModelOpen = true;
-    if (!models.includes(model)) models.push(model);
-  } finally {
-    // After a failure the list shows the model that stays open.
-    element("model").replaceChildren(...models.map((one) => new Option(one.label, "", false, one === current)));
-  }
-  const { name, licence } = opened.description;
+  const { description, milliseconds } = await requests.open(await model.load());
+  current = model;
+  const { name, licence } = description;
   element("licence").textContent = licence ? `Weights: ${licence}` : "";
-  say(`${name} is ready (${Math.round(opened.milliseconds)} ms to load). Choose a photo.`);
-  if (photoName !== null) await find({ name: photoName });
+  const next = isCameraOpen ? "The result follows what the camera sees." : "Choose a photo.";
+  say(`${name} is ready (${Math.round(milliseconds)} ms to load). ${next}`);
+}
+
+function forBoth(model) {
+  return { label: model.label, photos: model, camera: model };
+}
+
+async function choose(chosen) {
+  try {
+    await openModel(isCameraOpen ? chosen.camera : chosen.photos);
+    choice = chosen;
+    if (!choices.includes(chosen)) choices.push(chosen);
+  } finally {
+    if (choice) showChoice(); // after a failure the one that still holds
+  }
+  if (photoName !== null && !isCameraOpen) await find({ name: photoName });
+}
+
+function showChoice() {
+  element("model").replaceChildren(...choices.map((one) => new Option(one.label, "", false, one === choice)));
+  const { photos, camera } = choice;
+  element("uses").textContent =
+    photos === camera ? `Photos and camera: ${photos.label}` : `Photos: ${photos.label}. Camera: ${camera.label}`;
 }
 
 async function find(source) {
-  if (!current) throw new DemoError("The page has not loaded; reload it.");
-  if (!isModelOpen) await openModel(current);
-  const isLive = Boolean(source.frame);
+  if (!choice) throw new DemoError("The page has not loaded; reload it.");
+  const isLive = Boolean(source.frame) && isCameraOpen;
+  await openModel(isLive ? choice.camera : choice.photos);
   if (!isLive) say("Looking…");
   element("stage").classList.toggle("busy", !isLive);
   const { photo, result, map, milliseconds } = await requests.find(source);
@@ -81,7 +103,7 @@ async function find(source) {
   element("views").disabled = false;
   element("save").disabled = false;
   element("times").hidden = false;
-  if (isLive && isCameraOpen) return; // two announcements a second would drown a screen reader
+  if (isLive) return; // two announcements a second would drown a screen reader
   const isReduced = result.width !== photo.width;
   say(
     `${source.name}, ${photo.width}×${photo.height} pixels: ${share} % stands out.` +
@@ -114,7 +136,7 @@ function findInFile(file) {
   return attempt(() => find({ file, name: file.name || "the picture" }));
 }
 
-// One frame after another, as fast as the network goes, until the camera is closed or a picture is kept.
+// One frame after another, as fast as the network goes, until the camera is closed.
 async function watch() {
   say("Opening the camera…");
   await camera.open();
@@ -122,7 +144,15 @@ async function watch() {
   isCameraOpen = true;
   element("viewfinder").hidden = false;
   element("camera").hidden = true;
-  while (isCameraOpen) await find({ frame: await camera.frame(), name: "camera" });
+  const look = async () => isCameraOpen && find({ frame: await camera.frame(), name: "camera" });
+  while (isCameraOpen) await inTurn(look);
+}
+
+// What the camera sees becomes a photo, and is looked at as one.
+async function keep() {
+  const frame = await camera.frame();
+  closeCamera();
+  await attempt(() => find({ frame, name: "camera" }));
 }
 
 function closeCamera() {
@@ -152,18 +182,18 @@ function listen() {
     target.value = ""; // so that the same photo may be chosen again
   });
   element("model").addEventListener("change", ({ target }) => {
-    attempt(() => openModel(models[target.selectedIndex]));
+    attempt(() => choose(choices[target.selectedIndex]));
   });
   element("own").addEventListener("change", ({ target }) => {
     const files = [...target.files];
     const label = `${files.map(({ name }) => name).find((name) => name.endsWith(".tflite"))} (yours)`;
-    if (files.length) attempt(() => openModel({ label, load: () => readModel(files) }));
+    if (files.length) attempt(() => choose(forBoth({ label, load: () => readModel(files) })));
     target.value = "";
   });
   element("views").addEventListener("change", () => attempt(show));
   element("save").addEventListener("click", () => attempt(save));
-  element("camera").addEventListener("click", () => attempt(watch).finally(closeCamera));
-  element("keep").addEventListener("click", closeCamera);
+  element("camera").addEventListener("click", () => shown(() => last.then(watch)).finally(closeCamera));
+  element("keep").addEventListener("click", () => shown(keep));
   document.addEventListener("paste", ({ clipboardData }) => {
     if (clipboardData.files.length) findInFile(clipboardData.files[0]);
   });
@@ -202,17 +232,32 @@ async function start() {
     if (photoName === null) location.reload();
   });
   requests = new Requests(() => {
-    isModelOpen = false;
+    current = null;
     photoName = null;
     element("views").disabled = true;
     element("save").disabled = true;
   });
   await offerExamples();
-  models = (await listModels()).map((entry) => ({ label: entry.label, load: () => fetchModel(entry) }));
-  current = models[0];
-  await openModel(current);
-  element("offline").textContent = isKept ? "From now on this page works without a network." : "";
+  const entries = await listModels();
+  const models = entries.map((entry) => ({ label: entry.label, load: () => fetchModel(entry) }));
+  choices = models.map(forBoth);
+  const forCamera = entries.findIndex(({ isForCamera }) => isForCamera);
+  if (forCamera > 0) choices.unshift({ label: "Automatic", photos: models[0], camera: models[forCamera] });
+  choice = choices[0];
+  showChoice();
+  await openModel(choice.photos);
+  if (isKept) keepCameraModel();
+}
+
+// The camera shall work without a network, too; a photo does not wait for that.
+async function keepCameraModel() {
+  try {
+    await choice.camera.load();
+    element("offline").textContent = "From now on this page works without a network.";
+  } catch {
+    // It is loaded when the camera is used, which says what is wrong.
+  }
 }
 
 listen();
-const started = shown(start);
+let last = shown(start); // what a visitor asked for last

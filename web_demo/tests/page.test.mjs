@@ -147,6 +147,59 @@ test("the camera shows what it sees until a picture is kept", async () => {
   assert.ok(await page.locator("#save").isEnabled());
 });
 
+// The page with a model of its own for the camera, as with the networks that come with sodkeras; its licence tells it.
+async function openWithTwo() {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "web-demo-"));
+  await cp(DIST, folder, { recursive: true });
+  server.stop();
+  server = await serve(folder);
+  const [first, second, ...others] = JSON.parse(await readFile(path.join(folder, "models.json"), "utf8"));
+  const quick = { ...second, label: "quick", isForCamera: true };
+  await writeFile(path.join(folder, "models.json"), JSON.stringify([first, quick, ...others]));
+  const description = JSON.parse(await readFile(path.join(folder, quick.description), "utf8"));
+  description.licence = "for the camera";
+  await writeFile(path.join(folder, quick.description), JSON.stringify(description));
+  await open({ permissions: ["camera"] });
+  await status(/ready/);
+  return { first, folder };
+}
+
+test("the camera has a model of its own, and what is kept of it is a photo", async () => {
+  const { first, folder } = await openWithTwo();
+  assert.equal(await page.locator("#model option:checked").textContent(), "Automatic");
+  assert.equal(await text("uses"), `Photos: ${first.label}. Camera: quick`);
+  for (let round = 0; round < 2; round++) {
+    assert.doesNotMatch(await text("licence"), /for the camera/);
+    await page.locator("#camera").click();
+    await status(/ready .* The result follows what the camera sees\.$/);
+    assert.equal(await text("licence"), "Weights: for the camera");
+    await page.getByRole("img", { name: "Overlay of camera" }).waitFor();
+    if (round === 0) await page.locator("#keep").click();
+    else await page.locator("#file").setInputFiles(picture("photo.jpg"));
+    await status(round === 0 ? /^camera, \d+×\d+ pixels/ : /^photo\.jpg/);
+  }
+  assert.doesNotMatch(await text("licence"), /for the camera/);
+  await rm(folder, { recursive: true });
+});
+
+test("the model that a visitor chooses is for photos and camera, until the choice is taken back", async () => {
+  const { first, folder } = await openWithTwo();
+  await page.locator("#model").selectOption({ label: first.label });
+  await page.getByText(`Photos and camera: ${first.label}`).waitFor();
+  await page.locator("#camera").click();
+  await status(/^The camera is open; /);
+  await page.getByRole("img", { name: "Overlay of camera" }).waitFor();
+  assert.doesNotMatch(await text("licence"), /for the camera/);
+  await page.locator("#model").selectOption({ label: "Automatic" });
+  await page.getByText("Weights: for the camera").waitFor();
+  await page.locator("#model").selectOption({ label: "quick" });
+  await page.getByText("Photos and camera: quick").waitFor();
+  await page.locator("#keep").click();
+  await status(/^camera, /);
+  assert.equal(await text("licence"), "Weights: for the camera");
+  await rm(folder, { recursive: true });
+});
+
 test("without leave to use the camera, the page says so", async () => {
   await open({ permissions: [] });
   await status(/ready/);
@@ -182,7 +235,7 @@ test("when the memory runs out, the page says so and starts anew", async () => {
 test("after the first visit it works without a server", async () => {
   await open();
   await status(/ready/);
-  assert.match(await text("offline"), /works without a network/);
+  await page.getByText(/works without a network/).waitFor();
   server.stop();
   await page.reload();
   await status(/ready/);

@@ -72,7 +72,7 @@ public final class BenchmarkActivity extends Activity implements BenchmarkSessio
     public void update() {
         boolean idle = !session.running;
         ((Button) findViewById(R.id.start)).setText(idle ? R.string.benchmark_start : R.string.benchmark_stop);
-        findViewById(R.id.start).setEnabled(demo.settings.model() != null);
+        findViewById(R.id.start).setEnabled(!demo.models.models.isEmpty());
         findViewById(R.id.settings).setEnabled(idle);
         findViewById(R.id.save).setEnabled(idle && !session.rows.isEmpty());
         findViewById(R.id.share).setEnabled(idle && !session.rows.isEmpty());
@@ -96,7 +96,7 @@ public final class BenchmarkActivity extends Activity implements BenchmarkSessio
     }
 
     private String status() {
-        if (demo.settings.model() == null) {
+        if (demo.models.models.isEmpty()) {
             return Messages.noModel(this, demo.models);
         }
         StringBuilder text = new StringBuilder(getString(

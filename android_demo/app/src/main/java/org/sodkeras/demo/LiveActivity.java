@@ -71,7 +71,7 @@ public final class LiveActivity extends Activity implements LiveRun.Screen {
     }
 
     private void start() {
-        Selection selection = demo.settings.selection();
+        Selection selection = demo.settings.selection(Use.LIVE);
         numbers.setText("");
         allow.setVisibility(View.GONE);
         say("");
@@ -104,7 +104,7 @@ public final class LiveActivity extends Activity implements LiveRun.Screen {
         result.show(picture);
         numbers.setText(getString(
                 R.string.live_numbers,
-                demo.settings.model().file,
+                demo.settings.model(Use.LIVE).file,
                 demo.settings.accelerator().title,
                 times.preMilliseconds,
                 times.inferenceMilliseconds,

@@ -120,10 +120,10 @@ public final class PhotoActivity extends Activity implements PhotoSession.Screen
         if (photo.picture.width != photo.fileWidth) {
             text.append(' ').append(getString(R.string.photo_reduced, photo.fileWidth, photo.fileHeight));
         }
-        if (session.saliency != null && demo.settings.model() != null) {
+        if (session.saliency != null && demo.settings.model(Use.PHOTO) != null) {
             text.append('\n').append(getString(
                     R.string.photo_numbers,
-                    demo.settings.model().file,
+                    demo.settings.model(Use.PHOTO).file,
                     demo.settings.accelerator().title,
                     session.saliency.preMilliseconds,
                     session.saliency.inferenceMilliseconds,

@@ -124,7 +124,7 @@ final class PhotoSession {
 
     /** Analyses the photo again if another network is selected now. */
     void refresh() {
-        Selection selection = demo.settings.selection();
+        Selection selection = demo.settings.selection(Use.PHOTO);
         if (photo != null && selection != null && !selection.equals(analysedWith)) {
             analyse();
         } else {
@@ -133,7 +133,7 @@ final class PhotoSession {
     }
 
     private void analyse() {
-        Selection selection = demo.settings.selection();
+        Selection selection = demo.settings.selection(Use.PHOTO);
         if (selection == null) {
             problem = Messages.noModel(demo, demo.models);
             update();

@@ -9,8 +9,6 @@ import org.sodkeras.core.Selection;
 
 /** What a person chose, kept between visits. A choice that this build or phone does not have becomes the default. */
 final class Settings {
-    /** Of the networks that come with sodkeras: far better than the CSNets, half the work of the best. */
-    private static final String DEFAULT_FILE = "u2netp_pruned_224_int8.tflite";
     private static final int DEFAULT_THREADS = 4; // more reach into a phone's slow cores
 
     private final SharedPreferences values;
@@ -25,25 +23,30 @@ final class Settings {
         return Math.max(1, Runtime.getRuntime().availableProcessors());
     }
 
-    /** The chosen model, or the default, or else the quickest; null if the app holds none. */
-    BundledModel model() {
-        for (String file : new String[] {values.getString("file", DEFAULT_FILE), DEFAULT_FILE}) {
-            if (store.find(file) != null) {
-                return store.find(file);
+    /** The model that a person chose for all screens; null if each use has its own. */
+    BundledModel chosenModel() {
+        return store.find(values.getString("file", ""));
+    }
+
+    /** The chosen model, or the use's own, or else the quickest; null if the app holds none. */
+    BundledModel model(Use use) {
+        for (BundledModel model : new BundledModel[] {chosenModel(), store.find(use.usualFile)}) {
+            if (model != null) {
+                return model;
             }
         }
-        BundledModel chosen = null;
+        BundledModel quickest = null;
         for (BundledModel model : store.models) {
-            if (chosen == null || model.metadata.quickness() > chosen.metadata.quickness()) {
-                chosen = model;
+            if (quickest == null || model.metadata.quickness() > quickest.metadata.quickness()) {
+                quickest = model;
             }
         }
-        return chosen;
+        return quickest;
     }
 
     /** What the engine shall run; null if the app holds no model. */
-    Selection selection() {
-        BundledModel model = model();
+    Selection selection(Use use) {
+        BundledModel model = model(use);
         return model == null ? null : new Selection(model.file, threads(), accelerator());
     }
 
@@ -61,12 +64,17 @@ final class Settings {
         return Accelerator.XNNPACK;
     }
 
-    void choose(BundledModel model, int threads, Accelerator accelerator) {
-        values.edit()
-                .putString("file", model.file)
-                .putInt("threads", threads)
-                .putString("accelerator", accelerator.name())
-                .apply();
+    /** Null gives each use its own again. */
+    void choose(BundledModel model) {
+        values.edit().putString("file", model == null ? null : model.file).apply();
+    }
+
+    void choose(Accelerator accelerator) {
+        values.edit().putString("accelerator", accelerator.name()).apply();
+    }
+
+    void chooseThreads(int threads) {
+        values.edit().putInt("threads", threads).apply();
     }
 
     Look look() {

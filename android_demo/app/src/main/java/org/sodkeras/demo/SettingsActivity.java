@@ -19,7 +19,7 @@ public final class SettingsActivity extends Activity {
         super.onCreate(saved);
         setContentView(R.layout.settings);
         demo = Demo.of(this);
-        boolean hasModel = demo.settings.model() != null;
+        boolean hasModel = !demo.models.models.isEmpty();
         findViewById(R.id.choices).setVisibility(hasModel ? View.VISIBLE : View.GONE);
         TextView problems = (TextView) findViewById(R.id.problems);
         problems.setText(hasModel ? Messages.problems(demo.models) : Messages.noModel(this, demo.models));
@@ -36,10 +36,11 @@ public final class SettingsActivity extends Activity {
     }
 
     private void choose(BundledModel model) {
-        demo.settings.choose(model, demo.settings.threads(), demo.settings.accelerator());
+        demo.settings.choose(model);
         showLicence();
     }
 
+    /** The networks, after the choice to make none. */
     private void fillNames() {
         final List<String> names = new ArrayList<>();
         for (BundledModel each : demo.models.models) {
@@ -47,11 +48,13 @@ public final class SettingsActivity extends Activity {
                 names.add(each.metadata.name);
             }
         }
-        int selected = names.indexOf(demo.settings.model().metadata.name);
+        names.add(0, getString(R.string.automatic));
+        BundledModel model = demo.settings.chosenModel();
+        int selected = model == null ? 0 : names.lastIndexOf(model.metadata.name);
         Choices.fill(spinner(R.id.model), names, selected, new Choices.Listener() {
             @Override
             public void onChosen(int index) {
-                choose(filesOf(names.get(index)).get(0));
+                choose(index == 0 ? null : filesOf(names.get(index)).get(0));
                 fillNumerics();
             }
         });
@@ -69,7 +72,14 @@ public final class SettingsActivity extends Activity {
     }
 
     private void fillNumerics() {
-        BundledModel model = demo.settings.model();
+        BundledModel model = demo.settings.chosenModel();
+        int visibility = model == null ? View.GONE : View.VISIBLE;
+        findViewById(R.id.numerics_title).setVisibility(visibility);
+        findViewById(R.id.numerics).setVisibility(visibility);
+        showLicence();
+        if (model == null) {
+            return;
+        }
         final List<BundledModel> files = filesOf(model.metadata.name);
         List<String> titles = new ArrayList<>();
         for (BundledModel each : files) {
@@ -80,7 +90,6 @@ public final class SettingsActivity extends Activity {
                     each.metadata.preprocessing.height,
                     each.megabytes));
         }
-        showLicence();
         Choices.fill(spinner(R.id.numerics), titles, files.indexOf(model), new Choices.Listener() {
             @Override
             public void onChosen(int index) {
@@ -90,9 +99,21 @@ public final class SettingsActivity extends Activity {
     }
 
     private void showLicence() {
-        String licence = demo.settings.model().metadata.licence;
+        BundledModel chosen = demo.settings.chosenModel();
         ((TextView) findViewById(R.id.licence)).setText(
-                licence.isEmpty() ? getString(R.string.licence_unknown) : getString(R.string.licence, licence));
+                chosen != null
+                        ? licence(chosen)
+                        : use(R.string.for_photos, Use.PHOTO) + "\n" + use(R.string.for_live, Use.LIVE));
+    }
+
+    private String use(int text, Use use) {
+        BundledModel model = demo.settings.model(use);
+        return getString(text, model.file, licence(model));
+    }
+
+    private String licence(BundledModel model) {
+        String licence = model.metadata.licence;
+        return licence.isEmpty() ? getString(R.string.licence_unknown) : getString(R.string.licence, licence);
     }
 
     private void fillThreads() {
@@ -103,7 +124,7 @@ public final class SettingsActivity extends Activity {
         Choices.fill(spinner(R.id.threads), titles, demo.settings.threads() - 1, new Choices.Listener() {
             @Override
             public void onChosen(int index) {
-                demo.settings.choose(demo.settings.model(), index + 1, demo.settings.accelerator());
+                demo.settings.chooseThreads(index + 1);
             }
         });
     }
@@ -121,7 +142,7 @@ public final class SettingsActivity extends Activity {
         Choices.fill(spinner(R.id.accelerator), titles, selected, new Choices.Listener() {
             @Override
             public void onChosen(int index) {
-                demo.settings.choose(demo.settings.model(), demo.settings.threads(), accelerators.get(index));
+                demo.settings.choose(accelerators.get(index));
             }
         });
     }
