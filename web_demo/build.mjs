@@ -22,7 +22,7 @@ const NUMERICS = {
   dynamic_wi8_afp32: "8-bit weights",
   static_wi8_ai8: "8-bit",
 };
-// Of the networks that come with sodkeras the best, for a photo is waited for, and the quickest, to follow a camera with.
+// Of the networks that come with sodkeras: the best, for a photo is waited for, and the quickest, for a frame is not.
 const FOR_PHOTOS = "u2netp_int8.tflite";
 const FOR_CAMERA = "dnl_small_int8.tflite";
 const STATIC = ["index.html", "style.css", "icon.svg", "manifest.webmanifest"];

@@ -49,7 +49,7 @@ function inTurn(task) {
   return done;
 }
 
-// Does what a visitor asked for.
+// Does what a visitor asked for. Not to be called from within a turn, whose end it waits for.
 function attempt(task) {
   return shown(() => inTurn(task));
 }
@@ -219,7 +219,7 @@ async function offerExamples() {
     image.src = path;
     image.alt = name.replace(/\.\w+$/, "");
     button.append(image);
-    button.addEventListener("click", () => attempt(async () => findInFile(await fetchPhoto(path))));
+    button.addEventListener("click", () => shown(async () => findInFile(await fetchPhoto(path))));
     const item = document.createElement("li");
     item.append(button);
     element("examples").append(item);

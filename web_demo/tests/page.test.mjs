@@ -268,7 +268,7 @@ test("a new build replaces the old one at the next visit", async () => {
   const later = Date.now() / 1000 + 10;
   await utimes(worker, later, later);
   await page.reload();
-  await page.getByText("newer 32×48, 8-bit").waitFor({ state: "attached" });
+  await page.getByText(/^newer 32×48, 8-bit/).waitFor({ state: "attached" });
   await rm(folder, { recursive: true });
 });
 
