@@ -2,9 +2,9 @@
 
 usage: python benchmarks/accuracy_latency.py [NAME=FILE.tflite ...] [--rounds=30]
 
-Accuracy is read from benchmarks/pascal_s*.csv and own_scores.csv (maxF on 195 pictures of PASCAL-S). With files, they
-are timed first, one thread, taking turns in one run, so that a change of the machine's speed meets all; that writes
-benchmarks/latency.csv. NAME is the network as the plot writes it: "U²-Net†", "CSNet-L ×1" for the authors',
+Accuracy is read from benchmarks/pascal_s*.csv and training/weights/scores.csv (maxF on 195 pictures of PASCAL-S). With
+files, they are timed first, one thread, taking turns in one run, so that a change of the machine's speed meets all;
+that writes benchmarks/latency.csv. NAME is the network as the plot writes it: "CSNet-L ×1" for the authors', "u2netp",
 "csnet_l_x1" and so on for what is in the package; the numerics are in the file. Without files only the plot,
 benchmarks/accuracy_latency.png, is drawn anew. The processor's time is what is drawn: where a machine does other
 work, the clock's is not the network's.
@@ -29,9 +29,9 @@ flags.DEFINE_string("latency", str(HERE / "latency.csv"), "The table of times.")
 flags.DEFINE_string("plot", str(HERE / "accuracy_latency.png"), "The picture to draw.")
 #: A table of accuracy, how one of its columns names network and numerics, and what the plot calls it.
 SOURCES = {
-    "pascal_s.csv": ("method", r"LiteRT (?P<numerics>\S+)", "U²-Net†"),
+    "pascal_s.csv": ("method", r"LiteRT (?P<numerics>\S+)", "u2netp"),
     "pascal_s_csnet_l.csv": ("method", r"(?P<width>×\d), (?P<numerics>\S+)", "CSNet-L {width}"),
-    "own_scores.csv": ("model", r"(?P<name>\w+)_(?P<numerics>float16|int8)", "{name}"),
+    "../training/weights/scores.csv": ("model", r"(?P<name>\w+)_(?P<numerics>float16|int8)", "{name}"),
 }
 
 

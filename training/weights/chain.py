@@ -30,7 +30,7 @@ class Chain:
         script: the file of the script that trains, for the record.
         data: the folder of DUTS-TR, or of any pairs.
         out: the folder for the runs and for made.json.
-        steps: what each run is cut down to, for a try; None for all of it.
+        steps: for a try, how many steps of two pictures each run makes; None for all of it.
     """
 
     def __init__(self, script, data, out, steps=None):
@@ -47,7 +47,7 @@ class Chain:
 
         folder = self._out / name
         if self._steps:
-            settings |= {"epochs": 1, "steps_per_epoch": self._steps, "warm_up_epochs": 0.0}
+            settings |= {"epochs": 1, "steps_per_epoch": self._steps, "batch": 2, "warm_up_epochs": 0.0}
         train(Settings(**settings), self.training, folder, self.kept, origin={"recipe": self._script, "changes": {}})
         self._runs.append(folder)
         return folder / "last.keras"
@@ -77,7 +77,7 @@ def start(script, train_all):
     """Runs a script: defines the flags that all have, and calls a function of a `Chain` and the flags."""
     flags.DEFINE_string("data", None, "The folder of DUTS-TR.", required=True)
     flags.DEFINE_string("out", None, "The folder for the runs.", required=True)
-    flags.DEFINE_integer("steps", None, "Steps of each run, to try it; default all.", lower_bound=1)
+    flags.DEFINE_integer("steps", None, "For a try: how many steps of two pictures each run makes.", lower_bound=1)
 
     def main(_):
         train_all(Chain(script, flags.FLAGS.data, flags.FLAGS.out, flags.FLAGS.steps), flags.FLAGS)

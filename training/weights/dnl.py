@@ -10,17 +10,9 @@ would lie outside a grid of 32×32.
 from absl import flags
 from chain import start
 
-_SMALL, _WHOLE = 128, 256
-#: As ImageNet's weights want pictures.
-PREPROCESSING = {"mean": (0.5,) * 3, "standard_deviation": (0.5,) * 3, "interpolation": "area"}
-COMMON = {
-    "augmentation": {
-        "left_right": 0.5,
-        "scale": (0.8, 1.5),
-        "brightness": 0.1,
-        "contrast": 0.2,
-        "saturation": 0.3,
-    },
+_SMALL = 128
+_COMMON = {
+    "augmentation": {"left_right": 0.5, "scale": (0.8, 1.5), "brightness": 0.1, "contrast": 0.2, "saturation": 0.3},
     "batch": 16,
     "loss": "bce_iou",
     "schedule": "cosine",
@@ -29,38 +21,57 @@ COMMON = {
 
 
 def train_all(chain, flag_values):
+    in_two_stages(chain, flag_values.encoder, {"aspp_filters": 128}, side=256, epochs=(16, 5))
+
+
+def in_two_stages(chain, encoder, arguments, side, epochs):
+    """Trains a DNL on small pictures, without modules, and then whole.
+
+    Args:
+        chain: a `Chain`.
+        encoder: ImageNet's weights, see `sodkeras.checkpoints.imagenet.load`.
+        arguments: of `DNL`, where they are not those of all networks here.
+        side: of the pictures of the whole network; a multiple of 64, for each module cuts the features into 8 parts.
+        epochs: of the two runs.
+    """
     small = chain.run(
         "small",
         network="DNL",
         arguments={
             "positions": (),
-            "aspp_filters": 128,
             "aspp_dilation_rates": (6, 12),
             "attention_scale": 0.25,
             "padding": "same",
             "input_shape": (_SMALL, _SMALL, 3),
-        },
+        }
+        | arguments,
         size=_SMALL,
-        preprocessing=PREPROCESSING,
-        backbone_weights=flag_values.encoder,
+        # Means and deviations are what ImageNet's weights want.
+        preprocessing={"mean": (0.5,) * 3, "standard_deviation": (0.5,) * 3, "interpolation": "area"},
+        backbone_weights=encoder,
         learning_rate=1e-3,
-        epochs=16,
+        epochs=epochs[0],
         warm_up_epochs=0.2,
-        **COMMON,
+        **_COMMON,
     )
     chain.run(
         "whole",
         network=str(small),
-        arguments={"positions": (3, 4), "parts": 8, "input_shape": (_WHOLE, _WHOLE, 3)},
-        size=_WHOLE,
+        arguments={"positions": (3, 4), "parts": 8, "input_shape": (side, side, 3)},
+        size=side,
         learning_rate=3e-4,
-        epochs=5,
+        epochs=epochs[1],
         warm_up_epochs=0.1,
-        **COMMON,
+        **_COMMON,
     )
     chain.record(start="ImageNet's MobileNetV2, 8 bits (google-coral/test_data, Apache-2.0)")
 
 
-if __name__ == "__main__":
+def begin(script, function):
+    """Runs a script that trains a DNL."""
     flags.DEFINE_string("encoder", "mobilenet_v2_8_bits", "ImageNet's MobileNetV2: a name or a file.")
-    start(__file__, train_all)
+    start(script, function)
+
+
+if __name__ == "__main__":
+    begin(__file__, train_all)

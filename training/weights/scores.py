@@ -1,12 +1,12 @@
-"""How good our own weights are, on pictures that nobody trained on, with 95 % bootstrap intervals.
+"""How good networks are, on pictures that nobody trained on, with 95 % bootstrap intervals.
 
-usage: python benchmarks/own_scores.py --data=FOLDER [--models=NAME,…] [--sheet=FILE.jpg]
+usage: python training/weights/scores.py --data=FOLDER [--models=NAME,…] [--sheet=FILE.jpg]
 
-FOLDER holds pascal_s_200/ and weizmann_horses/, of which the half that benchmarks/own_weights.py leaves out is scored.
-Models are presets, .keras or .tflite files. Maps are scored in 8 bit at the picture's own size against masks at > 127;
-maxF is from precision and recall averaged over the pictures first (β² = 0.3), as in the papers. An interval is between
-the 2.5th and 97.5th percentile of 2,000 resamplings of the pictures. Writes own_scores.csv beside this file, and a
-sheet of twenty pictures, drawn at random, with every model's map.
+FOLDER holds pascal_s_200/, ecssd_150/ and weizmann_horses/, of which the half that the project keeps for scoring is
+taken. Models are presets, .keras or .tflite files. Maps are scored in 8 bits at the picture's own size against masks at
+> 127; maxF is from precision and recall averaged over the pictures first (β² = 0.3), as in the papers. An interval is
+between the 2.5th and 97.5th percentile of 2,000 resamplings of the pictures. The rows of these models in scores.csv,
+beside this file, are replaced, others stay. --sheet draws twenty pictures, at random, with every model's map.
 """
 
 import csv
@@ -22,13 +22,13 @@ from sodkeras.data.samples import read_pair
 from sodkeras.metrics import FMeasure, MeanAbsoluteError
 from sodkeras.metrics.pair import Pair
 from sodkeras.report import contact_sheet
+from sodkeras.weights import preset_names
 
 _DATA = flags.DEFINE_string("data", None, "The folder around the data sets.", required=True)
-_OWN = [name + kind for name in ("csnet_l_x1", "csnet_l_x2") for kind in ("", "_float16", "_int8")]
-_PRUNED = ["u2netp_pruned_224_int8", "u2netp_pruned_int8"]
-_MODELS = flags.DEFINE_list("models", [*_OWN, "dnl_small_int8", *_PRUNED, "u2netp"], "What is scored.")
+_MODELS = flags.DEFINE_list("models", None, "What is scored; default all presets.")
 _SHEET = flags.DEFINE_string("sheet", None, "A .jpg or .png file to draw the sheet on.")
 _CSV = flags.DEFINE_string("csv", str(pathlib.Path(__file__).with_suffix(".csv")), "The table to write.")
+_COLUMNS = ("set", "model", "pictures", "max_f", "max_f_interval", "mae", "mae_interval")
 _RESAMPLINGS = 2000
 _SHOWN = 20
 
@@ -37,9 +37,10 @@ def main(_):
     data = pathlib.Path(_DATA.value)
     sets = {
         "PASCAL-S": find_pairs([data / "pascal_s_200"]),
+        "ECSSD": find_pairs([data / "ecssd_150"]),
         "unseen horses": split_pairs(find_pairs([data / "weizmann_horses"]), 0.5)[1],
     }
-    predictors = {name: Predictor(name) for name in _MODELS.value}
+    predictors = {name: Predictor(name) for name in _MODELS.value or preset_names()}
     rows, columns = [], ["picture", "ground truth", *(pathlib.Path(name).name for name in predictors)]
     everything = [(name, pair) for name, pairs in sets.items() for pair in pairs]
     shown = set(np.random.default_rng(0).choice(len(everything), _SHOWN, replace=False).tolist())
@@ -52,14 +53,25 @@ def main(_):
         if number in shown:
             drawn = [compositing.grey(saliency_map) for saliency_map in maps.values()]
             rows.append((f"{name}\n{pair.stem}", [picture, mask, *drawn]))
-    with open(_CSV.value, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["set", "pictures", "model", "max_f", "max_f_interval", "mae", "mae_interval"])
-        for (name, model), found in scores.items():
-            writer.writerow([name, len(found), pathlib.Path(model).name, *interval(found)])
-    print(pathlib.Path(_CSV.value).read_text(encoding="utf-8"))
+    write(_CSV.value, {key: [len(found), *interval(found)] for key, found in scores.items()})
     if _SHEET.value:
         contact_sheet(_SHEET.value, rows, columns)
+
+
+def write(path, values):
+    """Writes rows by (set, model's name), in the place of those that the file has of these, sorted."""
+    rows = {}
+    if pathlib.Path(path).exists():
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = {(row["set"], row["model"]): row for row in csv.DictReader(file)}
+    for (name, model), measured in values.items():
+        model = pathlib.Path(model).name
+        rows[name, model] = dict(zip(_COLUMNS, (name, model, *measured), strict=True))
+    order = list(dict.fromkeys(name for name, _ in [*values, *rows]))
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows[key] for key in sorted(rows, key=lambda key: (order.index(key[0]), key[1])))
 
 
 def score(saliency_map, mask):
