@@ -21,6 +21,7 @@ PyTorch, NumPy and OpenCV.
 import concurrent.futures
 import csv
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -50,7 +51,8 @@ flags.DEFINE_integer("size", None, "Side of the network's pictures; default its 
 flags.DEFINE_integer("batch", 32, "Pictures a step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 1e-3, "The highest.", lower_bound=0)
 flags.DEFINE_float("warm_up", 10, "Seconds until the rate is the highest.", lower_bound=0)
-flags.DEFINE_bool("bfloat16", False, "Whether convolutions and matrix products compute in bfloat16.")
+# On CPUs some releases of PyTorch get gradients of dilated depthwise convolutions wrong in bfloat16.
+flags.DEFINE_bool("bfloat16", False, "Whether a GPU computes convolutions and matrix products in bfloat16.")
 flags.DEFINE_float("save_every", 120, "Seconds between two states.", lower_bound=0)
 flags.DEFINE_string("arguments", "", "JSON: what the network is to be otherwise than in its file.")
 
@@ -242,11 +244,30 @@ def made(training, kept, size, steps, seconds):
 # Training
 
 
+def fuse_norms(model):
+    """Makes a training step's batch norms one kernel each, where Keras has a dozen; with the same results."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+            layer.call = functools.partial(_norm, layer, layer.call)
+
+
+def _norm(layer, plain, x, training=None, mask=None):
+    if not training:
+        return plain(x, training=training)
+    weights = (layer.gamma.value, layer.beta.value)
+    y, mean, inverse = torch.native_batch_norm(x.permute(0, 3, 1, 2), *weights, None, None, True, 0.0, layer.epsilon)
+    with torch.no_grad():  # of the biased variance, which is Keras's; PyTorch would take the other
+        layer.moving_mean.value.lerp_(mean, 1 - layer.momentum)
+        layer.moving_variance.value.lerp_(inverse**-2 - layer.epsilon, 1 - layer.momentum)
+    return y.permute(0, 2, 3, 1)
+
+
 def train(model, training, kept, steps, seconds, end):
     """Trains from a number of steps and seconds on, to a time of the clock at most; keeps states and the log."""
     out, size = pathlib.Path(FLAGS.out), model.preprocessing.size[0]
     for layer in model._flatten_layers():
         layer.autocast = not FLAGS.bfloat16  # Keras would cast back to float32 between any two layers
+    fuse_norms(model)
     parameters = [variable.value for variable in model.trainable_variables]
     optimizer = torch.optim.Adam(parameters, eps=1e-7, fused=DEVICE == "cuda")
     generator = torch.Generator(DEVICE).manual_seed(steps)
@@ -254,14 +275,14 @@ def train(model, training, kept, steps, seconds, end):
     saved, since = begin, steps
     total = torch.zeros((), device=DEVICE)
 
-    def speed():
-        total.item()  # waits for the GPU
-        return f"{(steps - since) * FLAGS.batch / (time.monotonic() - saved):.0f} pictures/s"
+    def mean_and_speed():
+        mean = total.item() / (steps - since)  # waits for the GPU
+        if not np.isfinite(mean):
+            raise FloatingPointError(f"The loss is no number; a state from before stays. Received: step {steps}")
+        return mean, f"{(steps - since) * FLAGS.batch / (time.monotonic() - saved):.1f} pictures/s"
 
     def keep():
-        mean, rate = total.item() / (steps - since), speed()
-        if not np.isfinite(mean):
-            raise FloatingPointError(f"The loss is no number; the last state is good. Received: step {steps}")
+        mean, speed = mean_and_speed()
         values = dict(zip(_LOG, (seconds, steps, learning_rate, mean, *validate(model, kept, size)), strict=True))
         facts = {"network": described(model), "steps": steps, "seconds": seconds}
         save(model, facts | {"made": made(training, kept, size, steps, seconds)}, out / "weights.npz")
@@ -271,7 +292,7 @@ def train(model, training, kept, steps, seconds, end):
             if is_new:
                 writer.writeheader()
             writer.writerow({name: f"{value:.6g}" for name, value in values.items()})
-        print(", ".join(f"{name} {value:.4g}" for name, value in values.items()), f"({rate})", flush=True)
+        print(", ".join(f"{name} {value:.4g}" for name, value in values.items()), f"({speed})", flush=True)
 
     for chosen in order(len(training.stems), FLAGS.batch, generator):
         seconds = before + time.monotonic() - begin
@@ -291,7 +312,7 @@ def train(model, training, kept, steps, seconds, end):
         total += value.detach()
         steps += 1
         if steps - first == 100:
-            print(f"100 steps: {speed()}", flush=True)
+            print("100 steps: loss {:.4g}, {}".format(*mean_and_speed()), flush=True)
         if time.monotonic() - saved > FLAGS.save_every:
             keep()
             saved, since = time.monotonic(), steps
