@@ -69,7 +69,7 @@ def _write_case(folder, name, random, picture_size, settings, input_tensor, outp
     if "halved" in name:
         picture //= 2
     output = _quantize(_blob(random), output_details)[None, ..., None]
-    saliency_map = preprocessing.restore(_dequantize(output, output_details)[0, ..., 0], picture_size)
+    saliency_map = preprocessing.restore(_dequantize(output, output_details, is_map=True)[0, ..., 0], picture_size)
     arrays = {
         "picture": picture,
         "input": _quantize(preprocessing(picture), input_details),

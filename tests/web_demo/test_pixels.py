@@ -98,11 +98,14 @@ def test_a_half_is_rounded_to_the_even_level(step):
     np.testing.assert_array_equal(found, _quantize(values, details)[0, 0])
 
 
-def test_the_networks_output_is_pythons_to_the_bit(step):
+@pytest.mark.parametrize("scale", [1 / 256, 1 / 255, 1 / 300])  # LiteRT's sigmoid has the first
+def test_the_networks_output_is_pythons_to_the_bit(step, scale):
     preprocessing = Preprocessing(size=(16, 16))
     levels = np.arange(-128, 128, dtype=np.int8)
-    found = step("output", values=levels, description=described(preprocessing, "int8", 1 / 255, -128))
-    np.testing.assert_array_equal(found.astype(np.float32), _dequantize(levels, {"quantization": (1 / 255, -128)}))
+    found = step("output", values=levels, description=described(preprocessing, "int8", scale, -128))
+    details = {"quantization": (scale, -128), "dtype": np.int8}
+    np.testing.assert_array_equal(found.astype(np.float32), _dequantize(levels, details, is_map=True))
+    assert (found.max() == 1) == (scale > 1 / 300)
 
 
 @pytest.mark.parametrize("target", [(60, 80), (32, 48), (17, 31), (64, 96), (400, 333)])

@@ -42,12 +42,20 @@ function quantize(value, { type, scale, zeroPoint }) {
   return Math.min(Math.max(level, lowest), highest);
 }
 
-/** A network's output as a map of floats in [0, 1], [height, width]. */
+/**
+ * A network's output as a map of floats in [0, 1], [height, width].
+ *
+ * The largest integer stands for 1: LiteRT's sigmoid has steps of 1/256, and no pixel would be wholly salient.
+ */
 export function saliencyMap(output, { preprocessing, output: tensor }) {
   const { width, height } = preprocessing;
   if (tensor.type === "float32") return { values: Float32Array.from(output), width, height };
   const scale = fround(tensor.scale);
-  return { values: Float32Array.from(output, (level) => (level - tensor.zeroPoint) * scale), width, height };
+  const largest = LIMITS[tensor.type][1] - tensor.zeroPoint;
+  const end = fround(largest * scale);
+  const endsShort = end < 1 && fround(end + scale) >= 1;
+  const value = endsShort ? (steps) => steps / largest : (steps) => steps * scale;
+  return { values: Float32Array.from(output, (level) => value(level - tensor.zeroPoint)), width, height };
 }
 
 function largest(pixels) {

@@ -27,7 +27,7 @@ public final class SaliencyMap {
             output.asFloatBuffer().get(values);
         } else {
             for (int i = 0; i < values.length; i++) {
-                values[i] = tensor.dequantize(output.get(i));
+                values[i] = tensor.saliency(output.get(i));
             }
         }
     }

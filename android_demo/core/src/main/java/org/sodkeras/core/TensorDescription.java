@@ -66,8 +66,14 @@ public final class TensorDescription {
         return (byte) (int) Math.max(low, Math.min(low + 255, integer));
     }
 
-    /** The value of an integer. */
-    float dequantize(byte integer) {
-        return ((type.equals("int8") ? integer : integer & 255) - zeroPoint) * scale;
+    /**
+     * The value that an integer has in a saliency map. The largest integer stands for 1: LiteRT's sigmoid has steps of
+     * 1/256, and no pixel would be wholly salient.
+     */
+    float saliency(byte integer) {
+        int steps = (type.equals("int8") ? integer : integer & 255) - zeroPoint;
+        int largest = (type.equals("int8") ? 127 : 255) - zeroPoint;
+        float end = largest * scale;
+        return end < 1 && end + scale >= 1 ? (float) steps / largest : steps * scale;
     }
 }

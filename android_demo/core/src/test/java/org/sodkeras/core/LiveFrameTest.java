@@ -36,10 +36,10 @@ public class LiveFrameTest {
         fill(network, 256);
         Picture second = draw(pipeline, 100, 0, Look.CUT_OUT);
         assertSame(first, second);
-        assertEquals(0xfe646464, second.argb[100]); // 255 / 256, the largest map value that 8 bits hold
-        assertEquals(0xfffefefe, draw(pipeline, 100, 0, Look.MAP).argb[100]);
+        assertEquals(0xff646464, second.argb[100]); // the largest integer is white
+        assertEquals(0xffffffff, draw(pipeline, 100, 0, Look.MAP).argb[100]);
         assertEquals(0xff646464, draw(pipeline, 100, 0, Look.BLUR).argb[100]);
-        assertEquals(0xff636364, draw(pipeline, 99, 0, Look.REPLACE).argb[100]);
+        assertEquals(0xff636363, draw(pipeline, 99, 0, Look.REPLACE).argb[100]);
         fill(network, 0);
         assertEquals(0xff0000ff, draw(pipeline, 99, 0, Look.REPLACE).argb[100]);
         Picture turned = draw(pipeline, 50, 90, Look.MAP);
