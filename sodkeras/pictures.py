@@ -181,13 +181,52 @@ def _looks_like_picture(path):
 
 
 def output_stems(paths):
-    """A name for each picture's results: its stem, with its suffix or its folder where stems are the same."""
-    for name in (
-        lambda path: path.stem,
-        lambda path: path.name.replace(".", "_"),
-        lambda path: "_".join((*path.parent.parts, path.name)).replace(".", "_").replace("/", ""),
-    ):
-        stems = {path: name(path) for path in paths}
-        if len(set(stems.values())) == len(paths):
-            break
+    """A name for each picture's results, no two alike on any file system.
+
+    It is the picture's stem; where several have the same, their suffix follows, and then the folders around stand in
+    front, as many as it takes: x/a.jpg, y/a.jpg and b.png become x_a_jpg, y_a_jpg and b.
+
+    Args:
+        paths: of pictures.
+
+    Returns:
+        A dict of paths to names.
+    """
+    stems, longer = {}, {}
+    for path in paths:
+        stems[path], *longer[path] = _names(pathlib.Path(path))
+    while shared := _sharing(stems):
+        for group in shared:
+            if any(longer[path] for path in group):
+                stems |= {path: longer[path].pop(0) for path in group if longer[path]}
+            else:  # the same path but for capitals, or a name that is all of another's
+                stems |= {path: f"{stems[path]}_{number}" for number, path in enumerate(group[1:], start=2)}
     return stems
+
+
+def _sharing(stems):
+    """Lists of the paths that have one name."""
+    groups = {}
+    for path, stem in stems.items():
+        groups.setdefault(stem.casefold(), []).append(path)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _names(path):
+    """Longer and longer names for the results of a picture."""
+    name = f"{path.stem}_{path.suffix[1:]}"
+    names = [path.stem, name]
+    for folder in path.absolute().parts[-2:0:-1]:
+        names.append(f"{folder}_{names[-1]}")
+    return names
+
+
+def without_results(paths, folder, kinds):
+    """The pictures among paths that are no results which `sodkeras predict` wrote of others of them, into `folder`."""
+    folder, stems = pathlib.Path(folder).resolve(), {path.stem for path in paths}
+
+    def is_result(path):
+        stem, _, kind = path.stem.rpartition("_")
+        return path.suffix == ".png" and kind in kinds and stem in stems and path.resolve().parent == folder
+
+    return [path for path in paths if not is_result(path)]

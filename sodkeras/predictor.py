@@ -75,6 +75,10 @@ class Predictor:
         network_map = self.runtime(self.preprocessing(picture))[0]
         return self.preprocessing.restore(network_map, picture.shape[:2])
 
+    def fingerprint(self):
+        """A hexadecimal digest of all that the maps follow from, to tell whether they would be the same again."""
+        return self.runtime.fingerprint()
+
     def stream(self, images, ahead=2):
         """Predicts many pictures; reads the next few while the network works, and never holds more.
 

@@ -4,6 +4,7 @@ Either may be called from any number of threads, with the same results, and pick
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -61,6 +62,15 @@ class KerasRuntime:
             )
         with self._turn:
             return _finite(np.asarray(self._model.predict_on_batch(batch), np.float32)[..., 0], self.name)
+
+    def fingerprint(self):
+        """A hexadecimal digest of all that the maps follow from: graph, weights and preprocessing."""
+        import keras
+
+        digest = hashlib.sha256(json.dumps(keras.saving.serialize_keras_object(self._model), sort_keys=True).encode())
+        for values in self._model.get_weights():
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
 
     def __getstate__(self):
         import keras
@@ -157,6 +167,10 @@ class LiteRTRuntime:
         values = self.preprocessing.restore(values, self.preprocessing.size)
         return (1 + np.tanh(values / 2)) / 2 if self._gives_logits else values
 
+    def fingerprint(self):
+        """A hexadecimal digest of all that the maps follow from: the file, and metadata that it has not yet."""
+        return hashlib.sha256(self._content + json.dumps(self.metadata, sort_keys=True).encode()).hexdigest()
+
     def __getstate__(self):
         return self._path, self._content, self._threads, self.metadata
 
@@ -220,8 +234,8 @@ def _quantize(values, details):
 def _dequantize(values, details, is_map):
     """The values of integers.
 
-    A map's largest integer stands for 1: LiteRT's sigmoid has steps of 1/256 and so would end at 255/256, where no pixel
-    is ever wholly salient. The app and the page compute the same, to the bit.
+    A map's largest integer stands for 1: LiteRT's sigmoid has steps of 1/256 and so would end at 255/256, where no
+    pixel is ever wholly salient. The app and the page compute the same, to the bit.
     """
     scale, zero_point = details["quantization"]
     if not scale:

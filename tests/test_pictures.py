@@ -1,6 +1,7 @@
 """Every kind of picture a user may have, and every way one can be broken."""
 
 import io
+import pathlib
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 
 from sodkeras import SodkerasError
 from sodkeras.compositing import cut_out, grey, overlay
-from sodkeras.pictures import encode_png, find_pictures, read_picture, write_png
+from sodkeras.pictures import encode_png, find_pictures, output_stems, read_picture, write_png
 
 RNG = np.random.default_rng(0)
 # Large flat areas, so that lossy formats keep the colours: top left red, top right green, bottom left blue, rest grey.
@@ -199,3 +200,31 @@ def test_cut_out_keeps_the_photo_and_takes_the_map_as_transparency():
     result = cut_out(RGB, saliency_map)
     np.testing.assert_array_equal(result[..., :3], RGB)
     np.testing.assert_array_equal(result[..., 3], grey(saliency_map))
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["x/a.jpg", "x/b.jpg"], ["a", "b"]),
+        (["x/a.jpg", "x/a.png", "x/b.jpg"], ["a_jpg", "a_png", "b"]),
+        (["x/a.jpg", "x_a.jpg", "y/a.jpg"], ["x_a_jpg", "x_a", "y_a_jpg"]),
+        (["v.1/x.jpg", "v_1/x.jpg"], ["v.1_x_jpg", "v_1_x_jpg"]),
+        (["p/x/a.jpg", "q/x/a.jpg", "b.png"], ["p_x_a_jpg", "q_x_a_jpg", "b"]),
+        (["x/A.jpg", "y/a.jpg"], ["x_A_jpg", "y_a_jpg"]),  # one name on Windows and macOS
+    ],
+)
+def test_results_have_names_of_their_own(paths, names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert list(output_stems([pathlib.Path(path) for path in paths]).values()) == names
+
+
+def test_any_number_of_equal_paths_gets_as_many_names():
+    rng = np.random.default_rng(0)
+    parts = ["a", "b", "a_b", "a.b", "A", "a_jpg"]
+    for _ in range(200):
+        paths = {
+            pathlib.Path(*rng.choice(parts, rng.integers(1, 4)), f"{rng.choice(parts)}.{rng.choice(['jpg', 'png'])}")
+            for _ in range(12)
+        }
+        names = [name.casefold() for name in output_stems(sorted(paths)).values()]
+        assert len(set(names)) == len(paths)

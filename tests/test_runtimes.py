@@ -88,7 +88,7 @@ def test_a_forked_process_uses_a_lite_file_and_ends(file, threads):
 def test_a_forked_process_is_told_that_keras_does_not_follow(monkeypatch):
     runtime = KerasRuntime(tiny_model())
     monkeypatch.setattr(os, "getpid", lambda: 1)
-    with pytest.raises(SodkerasError, match="does not survive a fork.*spawn.*Received: process 1"):
+    with pytest.raises(SodkerasError, match=r"does not survive a fork.*spawn.*Received: process 1"):
         runtime(np.zeros((1, 32, 48, 3), np.float32))
 
 
@@ -110,7 +110,7 @@ def test_a_network_that_gives_nan_is_an_error(tmp_path, kind, monkeypatch):
                 return np.nan * interpreter.get_tensor(index)
 
         monkeypatch.setattr(LiteRTRuntime, "interpreter", Broken())
-    with pytest.raises(SodkerasError, match="gives NaN.*Received: tiny"):
+    with pytest.raises(SodkerasError, match=r"gives NaN.*Received: tiny"):
         predictor(photo())
 
 

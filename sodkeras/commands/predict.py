@@ -5,7 +5,8 @@ usage: sodkeras predict PICTURE [PICTURE ...] [--flag=value ...]
 A PICTURE is a file, a folder, or a quoted glob such as 'photos/**/*.jpg'. For photo.jpg the folder --out gets
 photo_map.png (grey: black background, white object), photo_overlay.png (the map laid over the photo) or
 photo_cutout.png (the photo with a transparent background), each at the photo's own size. A picture that cannot be
-read does not stop the rest: it is named at the end, and the exit code is 1.
+read does not stop the rest: it is named at the end, and the exit code is 1. Where pictures of several folders have one
+name, suffix and folder are in their results' names. Results that lie among the pictures are not taken for pictures.
 
 The default network comes with this package and needs neither a download nor TensorFlow. csnet_l_x1_float16 is quicker
 and finds less; u2net finds most (its first use fetches 176 MB).
@@ -41,7 +42,7 @@ def run(flag_values, arguments):
 
     from sodkeras import compositing
     from sodkeras.commands.startup import open_predictor
-    from sodkeras.pictures import find_pictures, output_stems, write_png
+    from sodkeras.pictures import find_pictures, output_stems, without_results, write_png
     from sodkeras.predictor import Predictor
 
     if not arguments:
@@ -49,9 +50,12 @@ def run(flag_values, arguments):
     unknown = sorted(set(flag_values.write) - set(Predictor.OUTPUTS))
     if unknown or not flag_values.write:
         raise UsageError(f"--write takes {', '.join(Predictor.OUTPUTS)}. Received: {','.join(flag_values.write)}")
-    pictures = find_pictures(arguments)
-    stems = output_stems(pictures)
     folder = pathlib.Path(flag_values.out)
+    found = find_pictures(arguments)
+    pictures = without_results(found, folder, Predictor.OUTPUTS)
+    if len(pictures) < len(found):
+        print(f"{len(found) - len(pictures)} files in {folder} are results of others there and were left out")
+    stems = output_stems(pictures)
     predictor = open_predictor(flag_values.model, flag_values.threads)
     make = {
         "map": lambda picture, saliency_map: compositing.grey(saliency_map),

@@ -1,6 +1,7 @@
 """Pseudo-labels: masks for pictures that have none, from a network that knows more than the one to be trained."""
 
 import csv
+import hashlib
 import os
 import pathlib
 
@@ -10,7 +11,7 @@ from tqdm import tqdm
 from sodkeras import compositing
 from sodkeras.data.pairs import OWN_LIST
 from sodkeras.errors import SodkerasError
-from sodkeras.files import whole_file
+from sodkeras.files import read_bytes, whole_file
 from sodkeras.metrics.folders import read_grey
 from sodkeras.pictures import output_stems, read_picture, write_png
 
@@ -18,13 +19,14 @@ from sodkeras.pictures import output_stems, read_picture, write_png
 def pseudo_label(predictor, pictures, folder, progress=True):
     """Writes a teacher's maps of pictures, and a list of pairs to train on.
 
-    A map is the mean of those of the picture and of its mirror image, and stays soft. What a call before has written is
-    kept: an interrupted one goes on.
+    A map is the mean of those of the picture and of its mirror image, and stays soft. A mask that a call before has
+    written is kept where it is of the same picture by the same teacher: an interrupted call goes on.
 
     Args:
         predictor: a `sodkeras.Predictor`, the teacher.
         pictures: paths.
-        folder: gets masks/STEM.png, and pairs.csv with the columns picture, mask and weight (see `certainty`).
+        folder: gets masks/STEM.png; pairs.csv with the columns picture, mask and weight (see `certainty`); and
+            masks.csv, digests of what each mask was made of and of the mask.
         progress: whether a bar is shown.
 
     Returns:
@@ -35,16 +37,20 @@ def pseudo_label(predictor, pictures, folder, progress=True):
     """
     folder = pathlib.Path(folder)
     stems = output_stems(pictures)
+    made, teacher = _MadeMasks(folder / "masks.csv"), predictor.fingerprint()
     rows, failures = [], []
     for path in tqdm(pictures, "label", unit="picture", disable=not progress):
         file = folder / "masks" / f"{stems[path]}.png"
         try:
-            if not file.exists():
+            content = read_bytes(path)
+            origin = hashlib.sha256(teacher.encode() + content).hexdigest()
+            if not made.has(file, origin):
                 picture = read_picture(path)
                 mirrored = predictor.predict(np.ascontiguousarray(picture[:, ::-1]))[:, ::-1]
                 mask = compositing.grey((predictor.predict(picture) + mirrored) / 2)
                 # One level of 255 is nothing; but a mask of 0 and 1 looks like one that should have been multiplied.
                 write_png(file, mask if mask.max() > 1 else np.zeros_like(mask))
+                made.note(file, origin)
             mask = read_grey(file)
         except (ValueError, OSError, MemoryError) as error:
             failures.append((path, error))
@@ -58,6 +64,30 @@ def pseudo_label(predictor, pictures, folder, progress=True):
         writer.writerow(("picture", "mask", "weight"))
         writer.writerows(rows)
     return list_file, failures
+
+
+class _MadeMasks:
+    """What the masks of a folder were made of, a line each, written as soon as a mask is there."""
+
+    def __init__(self, path):
+        self._path, self._found = path, {}
+        if path.is_file() and path.stat().st_size:
+            for line in read_bytes(path).decode("utf-8", "replace").splitlines():
+                name, *digests = line.rsplit(",", 2)
+                self._found[name] = digests
+
+    def has(self, file, origin):
+        """Whether a mask is there, as it was written, of this origin."""
+        return file.is_file() and self._found.get(file.name) == [origin, _digest(file)]
+
+    def note(self, file, origin):
+        self._found[file.name] = [origin, _digest(file)]
+        with self._path.open("a", encoding="utf-8") as opened:
+            opened.write(f"{file.name},{','.join(self._found[file.name])}\n")
+
+
+def _digest(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def certainty(mask):

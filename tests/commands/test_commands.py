@@ -112,7 +112,22 @@ def test_pictures_of_one_name_do_not_overwrite_each_other(tflite, tmp_path):
         write_photo(tmp_path / name)
     out = tmp_path / "out"
     assert main(["predict", f"{tmp_path}/*/photo.*", f"--model={tflite}", f"--out={out}"]) == 0
-    assert len(list(out.iterdir())) == 3
+    assert sorted(path.name for path in out.iterdir()) == [
+        "a_photo_png_map.png",
+        "b_photo_png_map.png",
+        "photo_jpg_map.png",
+    ]
+
+
+def test_results_among_the_pictures_are_not_pictures(tflite, tmp_path, capsys):
+    for name in ("a.jpg", "a_map_of_rome.png", "b_map.png"):  # the last is nobody's result
+        write_photo(tmp_path / name)
+    for _ in range(3):
+        assert main(["predict", str(tmp_path), "--write=map,cutout", f"--model={tflite}", f"--out={tmp_path}"]) == 0
+    assert "3 of 3 pictures done" in capsys.readouterr().out.splitlines()[-1]
+    results = [f"{stem}_{kind}.png" for stem in ("a", "a_map_of_rome", "b_map") for kind in ("cutout", "map")]
+    pictures = ["a.jpg", "a_map_of_rome.png", "b_map.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*pictures, *results])
 
 
 def test_predict_errors(tflite, tmp_path, capsys):

@@ -16,8 +16,11 @@ from sodkeras.data.samples import read_pair
 class Teacher:
     """Knows the brightness of what is in the left half, so that a mirror image gives another map."""
 
-    def __init__(self):
-        self.calls = 0
+    def __init__(self, name="left"):
+        self.calls, self.name = 0, name
+
+    def fingerprint(self):
+        return self.name
 
     def predict(self, picture):
         self.calls += 1
@@ -53,8 +56,34 @@ def test_both_ways_of_looking_are_averaged_and_the_list_is_a_data_set(photos, tm
     assert list_file.read_bytes() == before and teacher.calls == 8  # two looks at three pictures, then at one
 
 
+def test_only_a_mask_of_the_same_picture_by_the_same_teacher_is_kept(photos, tmp_path):
+    out, teacher = tmp_path / "out", Teacher()
+
+    def looks(pictures, teacher=teacher):
+        before = teacher.calls
+        pseudo_label(teacher, pictures, out, progress=False)
+        return (teacher.calls - before) // 2
+
+    assert looks(photos) == 3 and looks(photos) == 0
+    assert looks(photos, Teacher("another")) == 3 and looks(photos) == 3
+    cv2.imwrite(str(photos[1]), photo(24, 30, seed=9))
+    assert looks(photos) == 1
+    assert cv2.imread(str(out / "masks/photo1.png")).shape[:2] == (24, 30)
+    # Another picture of the same name, in a call of its own.
+    (tmp_path / "others").mkdir()
+    cv2.imwrite(str(tmp_path / "others/photo0.jpg"), photo(28, 36, seed=7))
+    assert looks([tmp_path / "others/photo0.jpg"]) == 1
+    assert cv2.imread(str(out / "masks/photo0.png")).shape[:2] == (28, 36)
+    # A mask that somebody has changed, and a line that was cut off.
+    cv2.imwrite(str(out / "masks/photo2.png"), np.zeros((20, 30), np.uint8))
+    with (out / "masks.csv").open("a") as file:
+        file.write("photo1.png,12")
+    assert looks(photos) == 3
+    assert [pair.stem for pair in find_pairs([out])] == ["photo0", "photo1", "photo2"]
+
+
 def test_a_map_of_next_to_nothing_can_be_trained_on(photos, tmp_path):
-    class Blind:
+    class Blind(Teacher):
         def predict(self, picture):
             saliency_map = np.zeros(picture.shape[:2], np.float32)
             saliency_map[5:10, :] = 1 / 255  # 8 bits make 0 and 1 of it, which training would refuse
