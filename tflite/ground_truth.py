@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from sodkeras.masks import read_mask
 from sodkeras.metrics import Evaluator
-from sodkeras.metrics.folders import read_grey
 
 
 class GroundTruthScores:
@@ -20,17 +20,26 @@ class GroundTruthScores:
         self._source, self._file = Evaluator(["mae", "f"]), Evaluator(["mae", "f"])
 
     def update(self, stem, picture, expected, received):
-        """Scores one picture, RGB uint8 `[H, W, 3]`: the source's map and the file's, both `[h, w]`."""
+        """Scores one picture, RGB uint8 `[H, W, 3]`: the source's map and the file's, both `[h, w]`.
+
+        Raises:
+            SodkerasError: if its mask cannot be read, see `sodkeras.masks.read_mask`, or has another size.
+        """
         if stem not in self._masks:
             return
-        mask = read_grey(self._masks[stem])
+        mask = read_mask(self._masks[stem])
         for evaluator, saliency_map in ((self._source, expected), (self._file, received)):
             evaluator.update(self._preprocessing.restore(saliency_map, picture.shape[:2]), mask)
 
     def result(self):
-        """A dict of the scores, or None where no picture had a mask."""
+        """A dict of the scores, or None where no picture had a mask.
+
+        Raises:
+            SodkerasError: if all masks are empty, or all full.
+        """
         if not self._source.pictures:
             return None
+        self._source.check_masks()
         source, file = self._source.result(), self._file.result()
         return {
             "pictures": self._source.pictures,

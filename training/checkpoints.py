@@ -2,15 +2,15 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import re
-import zipfile
 
 import keras
 import numpy as np
 
 from sodkeras.errors import SodkerasError
-from sodkeras.files import whole_file
+from sodkeras.files import ZIP_ERRORS, declared_size, whole_file
 
 # A damaged file leaves the one before it.
 _KEPT = 2
@@ -67,7 +67,7 @@ class Checkpoints:
             `(step, notes)`; `(0, {})` if there is none.
 
         Raises:
-            SodkerasError: if it is of another network or optimizer, or all of them are damaged.
+            SodkerasError: if it is of another network or optimizer, or larger than memory, or all of them are damaged.
         """
         if self._write:
             for path in self.folder.glob(".*.npz"):  # what a killed process had begun to write
@@ -76,9 +76,13 @@ class Checkpoints:
         for path in self._paths():
             try:
                 header, arrays = _read(path)
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            except (*ZIP_ERRORS, TypeError, SyntaxError, OverflowError):
                 damaged.append(path)
                 continue
+            except MemoryError:
+                raise SodkerasError(
+                    f"The checkpoint does not fit into memory; free some and start the run again. Received: {path}"
+                ) from None
             self._assign(path, arrays)
             for bad in damaged:
                 print(f"{bad.name} is damaged; training goes on from {path.name}")
@@ -119,7 +123,17 @@ def _is_checkpoint(path):
 
 
 def _read(path):
-    """A checkpoint's header and arrays; every member's check sum is compared on the way."""
+    """A checkpoint's header and arrays; every member's check sum is compared on the way.
+
+    For a file that `Checkpoints` did not write it raises ValueError, or what NumPy raises.
+    """
+    if declared_size(path) > os.stat(path).st_size:
+        raise ValueError("it is packed, as no checkpoint is")
     with np.load(path, allow_pickle=False) as file:
         header = json.loads(str(file["header"]))
-        return header, [file[f"{index:05}"] for index in range(header["arrays"])]
+        if not isinstance(header["step"], int) or "notes" not in header:
+            raise ValueError("the header is no checkpoint's")
+        arrays = [file[f"{index:05}"] for index in range(header["arrays"])]
+    if any(values.dtype.kind in "OSUmM" for values in arrays):
+        raise ValueError("texts instead of numbers")
+    return header, arrays

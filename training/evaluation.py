@@ -9,17 +9,19 @@ def evaluate(models, pairs, folder):
 
     Args:
         models: paths of .keras files by the name that tables call them.
-        pairs: lists of `sodkeras.data.Pair` by the name of the set.
+        pairs: lists of `sodkeras.data.Pair` by the name of the set; those that weigh nothing are left out.
         folder: where to.
 
     Returns:
-        A `sodkeras.metrics.tables.ScoreTable`, and a list of (picture, error) for what could not be scored.
+        A `sodkeras.metrics.tables.ScoreTable`, and a list of (picture or set, error) for what could not be scored: a
+        picture that cannot be read, a mask that is refused, a set whose masks are all empty or all full.
 
     Raises:
-        SodkerasError: if a set has no picture that can be scored.
+        SodkerasError: if a set has no picture that can be read.
     """
     from tqdm import tqdm
 
+    from sodkeras.errors import SodkerasError
     from sodkeras.metrics.plots import write_curves
     from sodkeras.metrics.scorer import score_model
     from sodkeras.metrics.tables import ScoreTable, conventions
@@ -31,9 +33,17 @@ def evaluate(models, pairs, folder):
         for method, path in models.items():
             predictor = Predictor(str(path))
             for name, of_set in pairs.items():
+                # A teacher that found nothing left a mask that says nothing.
+                of_set = [pair for pair in of_set if pair.weight] or of_set
                 files = [(pair.picture, pair.mask) for pair in of_set]
-                evaluator, failed = score_model(predictor, files, {"metrics": METRICS}, bar.update)
+                value = of_set[0].mask_value
+                evaluator, failed = score_model(predictor, files, {"metrics": METRICS}, bar.update, mask_value=value)
                 failures |= dict(failed)
+                try:
+                    evaluator.check_masks()
+                except SodkerasError as error:
+                    failures[name] = error
+                    continue
                 rows.append(
                     {
                         "set": name,
@@ -49,4 +59,4 @@ def evaluate(models, pairs, folder):
     table = ScoreTable(rows, conventions(rows, evaluator))
     table.write(folder)
     write_curves(folder, curves)
-    return table, sorted(failures.items())
+    return table, sorted(failures.items(), key=lambda failure: str(failure[0]))

@@ -4,12 +4,26 @@ import io
 import math
 import pathlib
 
+from sodkeras.errors import SodkerasError
 from sodkeras.training.log_file import read_log
+from sodkeras.training.run_folder import inside
+
+# Greater numbers overflow in matplotlib's axes.
+_LARGEST = 1e100
 
 
 def log_numbers(folder):
-    """The rows of a run's log.csv as dicts of numbers; raises SodkerasError as `read_log`."""
-    return [{name: float(cell) for name, cell in row.items()} for row in read_log(pathlib.Path(folder) / "log.csv")]
+    """The rows of a run's log.csv as dicts of numbers.
+
+    Raises:
+        SodkerasError: as `read_log`, for an epoch or step that is no number a run can reach, or for a link that leads
+            out of the folder.
+    """
+    path = inside(folder, pathlib.Path(folder) / "log.csv")
+    rows = [{name: float(cell) for name, cell in row.items()} for row in read_log(path)]
+    if not all(0 <= row[name] < 1e15 for row in rows for name in ("epoch", "step")):
+        raise SodkerasError(f"The file is no log of a training run, or is damaged; move it away. Received: {path}")
+    return rows
 
 
 def curves(runs):
@@ -41,6 +55,11 @@ def curves(runs):
     ]
 
 
+def _plain(text):
+    """As matplotlib draws it unchanged: a dollar sign begins a formula there, and a file's name may be no UTF-8."""
+    return text.encode(errors="backslashreplace").decode().replace("$", r"\$")
+
+
 def _are_alike(names, runs):
     """Whether numbers are of one size; a training loss with weight decay in it may dwarf the validation's."""
     values = [[row.get(name, math.nan) for rows in runs.values() for row in rows] for name in names]
@@ -58,7 +77,7 @@ def _chart(names, runs):
     lowest, highest = math.inf, 0
     for colour, (label, rows) in enumerate(runs.items()):
         for line, name in enumerate(names):
-            points = [(row["step"], row[name]) for row in rows if math.isfinite(row.get(name, math.nan))]
+            points = [(row["step"], row[name]) for row in rows if abs(row.get(name, math.nan)) < _LARGEST]
             if not points:
                 continue
             steps, values = zip(*points, strict=True)
@@ -68,13 +87,13 @@ def _chart(names, runs):
                 "--" if name.startswith("val_") else "-",
                 marker="." if len(points) < 30 else None,
                 color=f"C{(colour if len(runs) > 1 else line) % 10}",
-                label=name if len(runs) == 1 else f"{label}: {name}",
+                label=_plain(name if len(runs) == 1 else f"{label}: {name}"),
             )
             lowest, highest = min(lowest, *values), max(highest, *values)
     if lowest > 0 and highest > 20 * lowest:
         axes.set_yscale("log")
     axes.grid(alpha=0.3)
-    if axes.lines:
+    if axes.get_legend_handles_labels()[1]:
         axes.legend(fontsize="small")
     content = io.BytesIO()
     figure.savefig(content, dpi=130, format="png")

@@ -32,7 +32,7 @@ def write_comparison(folders, path):
         report.figures(curves(logs), "24rem"),
     ]
     for label, folder in runs.items():
-        parts += evaluation_parts(folder / "evaluation", records[label], f"Evaluation of {label}")
+        parts += evaluation_parts(folder, records[label], f"Evaluation of {label}")
     report.write_page(path, f"{len(runs)} training runs", parts)
 
 

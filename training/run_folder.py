@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import pathlib
 import platform
 
 import keras
@@ -28,7 +29,7 @@ def run_record(settings, training, validation, origin):
     Returns:
         A dict that JSON carries.
     """
-    names = [[f"{pair.set}/{pair.stem}" for pair in pairs] for pairs in (training, validation)]
+    names = [[_called(pair) for pair in pairs] for pairs in (training, validation)]
     packages = ("sodkeras", "keras", "tensorflow", "torch", "jax", "numpy")
     versions = {"python": platform.python_version(), "backend": keras.backend.backend()}
     for package in packages:
@@ -48,6 +49,23 @@ def run_record(settings, training, validation, origin):
     }
 
 
+def _called(pair):
+    """What tells a pair from others, and from the same files read otherwise."""
+    chosen = "" if pair.mask_value is None else f" of value {pair.mask_value}"
+    return f"{pair.set}/{pair.stem}{chosen}"
+
+
+def inside(folder, path):
+    """A path under a run's folder, if that is where it leads.
+
+    Raises:
+        SodkerasError: if a link, "..", or an absolute path leads out of the folder.
+    """
+    if not pathlib.Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise SodkerasError(f"The path leads out of the run's folder; put the file itself there. Received: {path}")
+    return path
+
+
 def open_run(folder, record):
     """Writes settings.json into a run's folder, or finds it to be that of the same run.
 
@@ -65,8 +83,8 @@ def open_run(folder, record):
     try:
         old = json.loads(read_bytes(path))
         # A setting that is younger than the run had what is now its default.
-        before, data = Settings().to_dict() | old["settings"], old["data"]["sha256"]
-    except (ValueError, KeyError, TypeError):
+        before, data, count = Settings().to_dict() | old["settings"], old["data"]["sha256"], old["data"]["training"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise SodkerasError(f"The file is damaged; choose another --out. Received: {path}") from None
     if not _has_begun(folder):
         _write(path, record)
@@ -84,7 +102,7 @@ def open_run(folder, record):
         )
     if data != record["data"]["sha256"]:
         raise SodkerasError(
-            f"The run in this folder began with other pictures ({old['data']['training']} to train on, now "
+            f"The run in this folder began with other pictures ({count} to train on, now "
             f"{record['data']['training']}); choose another --out. Received: {folder}"
         )
 

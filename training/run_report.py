@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+import re
 
 from tqdm import tqdm
 
@@ -10,8 +11,10 @@ from sodkeras import report
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes
 from sodkeras.metrics.tables import HEADINGS
+from sodkeras.pictures import encode_jpeg, encode_png, read_picture
 from sodkeras.training.run_charts import curves, log_numbers
-from sodkeras.training.settings import read_recipe
+from sodkeras.training.run_folder import inside
+from sodkeras.training.settings import read_recipe, recipe_names
 
 _WIDE = "24rem"
 
@@ -22,6 +25,9 @@ def write_report(folder):
     It shows where settings.json differs from the recipe, the curves of log.csv, the tables and plots under evaluation/
     as `sodkeras evaluate` writes them, the maps under samples/, and the same of the fine-tuning under pruned/.
 
+    The folder may be somebody else's. Nothing in it is executed: a recipe that does not come with the package is a name
+    and nothing more. Only pictures are embedded, decoded and encoded anew, and what a link leads to outside is refused.
+
     Args:
         folder: the run's.
 
@@ -29,38 +35,58 @@ def write_report(folder):
         The page's path.
 
     Raises:
-        SodkerasError: if the folder has no settings.json or log.csv, or one of the files is damaged.
+        SodkerasError: if the folder has no settings.json or log.csv, or one of the files is damaged or a link that
+            leads out of the folder.
     """
     folder = pathlib.Path(folder)
     name = folder.resolve().name
     record = read_record(folder)
     parts = [*_summary_parts(record, log_numbers(folder)), *_log_parts(folder, name)]
-    if (folder / "pruned" / "log.csv").exists():
+    if inside(folder, folder / "pruned" / "log.csv").exists():
         parts.append(report.heading("Fine-tuning of the pruned network"))
         rows = log_numbers(folder / "pruned")
         parts.append(report.paragraph(_progress(read_record(folder / "pruned"), rows)))
         parts += _log_parts(folder / "pruned", "pruned")
-    parts += evaluation_parts(folder / "evaluation", record)
+    parts += evaluation_parts(folder, record)
     parts.append(report.details("All settings", report.table(setting_rows(record), ["setting", "value"])))
     report.write_page(folder / "report.html", f"{name}: a training run", parts)
     return folder / "report.html"
 
 
 def read_record(folder):
-    """A run's settings.json as a dict with "settings"; raises SodkerasError if it is missing or damaged."""
-    path = folder / "settings.json"
+    """A run's settings.json as a dict with "settings".
+
+    Raises:
+        SodkerasError: if it is missing, damaged, or outside the folder, or a value is of another kind than training
+            writes.
+    """
+    path = inside(folder, folder / "settings.json")
     if not path.is_file():
         raise SodkerasError(f"This is no folder of a training run: it has no settings.json. Received: {folder}")
     record = _read_json(path)
-    if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
+    if not _is_record(record):
         raise SodkerasError(f"The file has no settings of a training run; restore it. Received: {path}")
     return record
+
+
+def _is_record(record):
+    if not isinstance(record, dict) or not isinstance(record.get("settings"), dict):
+        return False
+    data = record.get("data", {})
+    return (
+        isinstance(record.get("recipe"), str | None)
+        and isinstance(record.get("changes", {}), dict)
+        and isinstance(record["settings"].get("epochs"), int | None)
+        and isinstance(data, dict)
+        and isinstance(data.get("sets", []), list)
+        and all(isinstance(name, str) for name in data.get("sets", []))
+    )
 
 
 def _read_json(path):
     try:
         return json.loads(read_bytes(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if isinstance(error, SodkerasError):
             raise
         raise SodkerasError(f"The file is damaged; restore it, or delete it and run again. Received: {path}") from None
@@ -82,8 +108,11 @@ def _summary_parts(record, rows):
     if not recipe:
         return parts
     try:
-        usual = read_recipe(recipe, bool(record.get("short"))).to_dict()
-    except SodkerasError:  # a recipe of the user's own may have gone
+        # A recipe of the user's own is Python, which only he may have run, by naming it to train.
+        usual = read_recipe(recipe, bool(record.get("short"))).to_dict() if recipe in recipe_names() else None
+    except SodkerasError:  # another version's recipe
+        usual = None
+    if usual is None:
         changes = record.get("changes", {})
         return [*parts, report.table([[n, _text(v)] for n, v in changes.items()], ["changed setting", "this run"])]
     differing = [name for name in settings if settings[name] != usual.get(name)]
@@ -99,7 +128,8 @@ def _progress(record, rows):
     if not rows:
         return "No epoch is finished yet."
     last = rows[-1]
-    time = tqdm.format_interval(sum(row.get("seconds", 0) for row in rows))
+    seconds = sum(row.get("seconds", 0) for row in rows)
+    time = tqdm.format_interval(seconds) if math.isfinite(seconds) else "an unknown time"
     state = "The run is unfinished: epoch" if epochs and last["epoch"] < epochs else "Epoch"
     return f"{state} {last['epoch']:.0f} of {epochs}, step {last['step']:.0f}, {time} of training and validation."
 
@@ -110,15 +140,21 @@ def _log_parts(folder, label):
     parts = []
     if rows:
         parts += [report.heading("Curves"), report.figures(curves({label: rows}), _WIDE), *_best_parts(rows)]
-    samples = [path for path in sorted((folder / "samples").glob("*/")) if list(path.glob("map-*.png"))]
+    samples = [path for path in sorted(inside(folder, folder / "samples").glob("*/")) if _maps(path)]
     if samples:
         parts.append(report.heading("Maps while it learned"))
     for sample in samples:
         found = [("picture", sample / "picture.jpg"), ("mask", sample / "mask.png")]
-        found += [(f"epoch {int(path.stem[4:])}", path) for path in sorted(sample.glob("map-*.png"))]
+        found += [(f"epoch {epoch}", path) for epoch, path in _maps(sample)]
         parts.append(report.paragraph(sample.name.split("-", 1)[-1]))
-        parts.append(report.figures([_picture(caption, path) for caption, path in found]))
+        parts.append(report.figures([_picture(caption, inside(folder, path)) for caption, path in found]))
     return parts
+
+
+def _maps(sample):
+    """`[(epoch, path), …]` of a sample's maps."""
+    named = [(re.fullmatch(r"map-([0-9]{1,9})\.png", path.name), path) for path in sorted(sample.glob("map-*.png"))]
+    return [(int(name[1]), path) for name, path in named if name]
 
 
 def _best_parts(rows):
@@ -133,39 +169,53 @@ def _best_parts(rows):
 
 
 def evaluation_parts(folder, record, title="Evaluation"):
-    """The table of a run's scores.json with its conventions, and the curves beside it.
+    """The table of a run's evaluation/scores.json with its conventions, and the curves beside it.
 
     Args:
-        folder: where they are; nothing, if they are not.
+        folder: the run's; one without an evaluation gives nothing.
         record: the run's settings.json.
         title: of the heading.
+
+    Raises:
+        SodkerasError: if a file is damaged, or a link that leads out of the folder.
     """
-    if not (folder / "scores.json").exists():
+    path = inside(folder, folder / "evaluation" / "scores.json")
+    if not path.exists():
         return []
-    scores = _read_json(folder / "scores.json")
+    scores = _read_json(path)
     try:
         results = [name for name in HEADINGS if any(name in row for row in scores["scores"])]
         cells = [
-            [row["set"], row["method"], str(row["pictures"]), *(f"{row[n]:.4f}" if n in row else "" for n in results)]
+            [
+                _text(row["set"]),
+                _text(row["method"]),
+                _text(row["pictures"]),
+                *(f"{row[n]:.4f}" if n in row else "" for n in results),
+            ]
             for row in scores["scores"]
         ]
         conventions = report.bullets(scores["conventions"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise SodkerasError(
-            "The file is not what sodkeras evaluate writes; delete it and evaluate again. "
-            f"Received: {folder / 'scores.json'}"
+            f"The file is not what sodkeras evaluate writes; delete it and evaluate again. Received: {path}"
         ) from None
     headers = ["set", "method", "pictures", *(HEADINGS[name] for name in results)]
     parts = [report.heading(title), report.table(cells, headers), conventions]
     synthetic = [name for name in record.get("data", {}).get("sets", []) if name.startswith("synthetic")]
     if synthetic:
         parts.append(report.paragraph(f"Among the data are generated pictures, no photos: {', '.join(synthetic)}."))
-    plots = [_picture(path.stem.replace("_", " "), path) for path in sorted(folder.glob("*.png"))]
-    return [*parts, report.figures(plots, _WIDE)]
+    plots = [inside(folder, plot) for plot in sorted(path.parent.glob("*.png"))]
+    return [*parts, report.figures([_picture(plot.stem.replace("_", " "), plot) for plot in plots], _WIDE)]
 
 
 def _picture(caption, path):
-    return caption, read_bytes(path), "image/jpeg" if path.suffix == ".jpg" else "image/png"
+    """As `sodkeras.report.figures` takes it: encoded anew, so that nothing but its pixels comes onto the page."""
+    pixels = read_picture(path)
+    return (
+        (caption, encode_jpeg(pixels), "image/jpeg")
+        if path.suffix == ".jpg"
+        else (caption, encode_png(pixels), "image/png")
+    )
 
 
 def setting_rows(record):

@@ -8,7 +8,7 @@ import numpy as np
 
 from sodkeras import compositing
 from sodkeras.files import whole_file
-from sodkeras.metrics.folders import read_grey
+from sodkeras.masks import read_mask
 from sodkeras.pictures import encode_jpeg, read_picture, write_png
 
 # The longer side of what is kept: enough to see a map by.
@@ -43,7 +43,7 @@ class SampleMaps:
         self._inference = model.inference_model()
         self._samples = {}
         for name, pair in self._pairs.items():
-            picture, mask = read_picture(pair.picture), read_grey(pair.mask)
+            picture, mask = read_picture(pair.picture), read_mask(pair.mask, pair.mask_value)
             small = _small(picture)
             mask = cv2.resize(mask, small.shape[1::-1], interpolation=cv2.INTER_AREA)
             self._samples[name] = model.preprocessing(picture), small, mask

@@ -170,7 +170,7 @@ class Settings:
         """
         values = dataclasses.asdict(self)
         for name, value in changes.items():
-            first, *rest = name.split(".")
+            first, *rest = str(name).split(".")
             if first not in values or (rest and not isinstance(values[first], dict)):
                 near = difflib.get_close_matches(first, values, cutoff=0.4)
                 hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(values)}."
@@ -178,6 +178,8 @@ class Settings:
             place = values
             for key in [first, *rest][:-1]:
                 place = place.setdefault(key, {})
+                if not isinstance(place, dict):
+                    raise SodkerasError(f"There is nothing inside the setting {key}: it is {place!r}. Received: {name}")
             place[[first, *rest][-1]] = value
         return Settings(**values)
 
@@ -245,7 +247,7 @@ def _literal(text):
         return words[text.lower()]
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
 
 
@@ -257,7 +259,10 @@ def _as_kind(name, kind, value):
     if value is None and "none" in _CHOICES.get(name, ()):
         return "none"  # the name of a choice, which "--set=NAME=none" writes as well
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise SodkerasError(f"The setting {name} must be under 1e308. Received: {value}") from None
     if tuple in kinds and isinstance(value, (list, tuple, int)) and not isinstance(value, bool):
         sides = (value, value) if isinstance(value, int) else tuple(value)
         if all(isinstance(side, int) for side in sides):

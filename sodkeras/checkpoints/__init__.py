@@ -9,6 +9,7 @@ import pathlib
 import typing
 
 from sodkeras.errors import SodkerasError
+from sodkeras.files import reason
 
 _FOLDED = (
     "batch norm is folded into the convolutions of this file: predict and convert as you like, but before fine-tuning "
@@ -47,13 +48,14 @@ def import_file(path, plan=None, **arguments):
     Raises:
         SodkerasError: if the file cannot be read or is of no network known here.
     """
-    from sodkeras.checkpoints import csnet_plan, onnx_file, pytorch_file, u2net
+    from sodkeras.checkpoints import csnet_plan, onnx_file, pytorch_file
 
     path = pathlib.Path(path)
     suffix = path.suffix.lower()
     if suffix == ".onnx":
-        model = u2net.from_convolutions(onnx_file.read_convolutions(path), **arguments)
-        return Imported(model, None, (_FOLDED,))
+        convolutions = onnx_file.read_convolutions(path)
+        arrays = [array for pair in convolutions for array in pair if array is not None]
+        return Imported(_build("u2net", "from_convolutions", convolutions, arrays, path, arguments), None, (_FOLDED,))
     if suffix not in (".pth", ".pt", ".tar"):
         raise SodkerasError(f"Only .onnx, .pth, .pt and .pth.tar files are imported. Received: {path}")
     arrays = pytorch_file.read_state_dict(path)
@@ -61,8 +63,26 @@ def import_file(path, plan=None, **arguments):
         if name in arrays:
             if plan and network == "csnet":
                 arguments["plan"] = csnet_plan.read_plan(plan)
-            reader = importlib.import_module(f"sodkeras.checkpoints.{network}")
-            return Imported(reader.from_state_dict(arrays, **arguments), licence, ())
+            model = _build(network, "from_state_dict", arrays, arrays.values(), path, arguments)
+            return Imported(model, licence, ())
     raise SodkerasError(
         f"The state dict in {path} is that of no network known here. Received: the names {sorted(arrays)[:3]} …"
     )
+
+
+def _build(network, how, content, arrays, path, arguments):
+    """The network that a file's content is of; what its shapes ask for beyond the file's numbers is never allocated."""
+    from sodkeras.keras_file import at_most
+
+    reader = getattr(importlib.import_module(f"sodkeras.checkpoints.{network}"), how)
+    arrays = list(arrays)
+    # Batch norms that an export folded away come again, and one array may be shared out over a layer's scales.
+    with at_most(2 * sum(array.size for array in arrays), 32 * len(arrays)):
+        try:
+            return reader(content, **arguments)
+        except SodkerasError:
+            raise
+        except Exception as error:  # numbers that no released file has end a network's constructor as they happen to
+            raise SodkerasError(
+                f"The arrays in the file make no network known here ({reason(error)}). Received: {path}"
+            ) from None

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 
 from sodkeras.errors import SodkerasError
+from sodkeras.files import read_bytes, reason
 from sodkeras.models.channel_plan import check_plan
 
 #: Entries of the released list behind the blocks: fusion, dilated convolutions, merging, blocks in stages 1 to 4.
@@ -29,18 +30,17 @@ def read_plan(path):
     Raises:
         SodkerasError: if the file is neither, or its numbers make no network.
     """
-    content = pathlib.Path(path).read_bytes()
+    content = read_bytes(path)
     try:
         stored = json.loads(content) if pathlib.Path(path).suffix.lower() == ".json" else _unpickle(content)
     except Exception as error:  # a damaged file can fail in any way
-        raise SodkerasError(f"The file holds no channel plan ({error}). Received: {path}") from None
-    if isinstance(stored, dict):
-        return check_plan(stored)
+        raise SodkerasError(f"The file holds no channel plan ({reason(error)}). Received: {path}") from None
     try:
-        plan = _from_released(stored)
-    except (TypeError, ValueError, IndexError):
+        return check_plan(stored if isinstance(stored, dict) else _from_released(stored))
+    except SodkerasError:
+        raise
+    except Exception:  # numbers and lists where the others are expected
         raise SodkerasError(f"The file holds no layer configuration of a CSNet. Received: {path}") from None
-    return check_plan(plan)
 
 
 def _from_released(entries):

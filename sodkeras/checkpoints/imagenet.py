@@ -12,6 +12,7 @@ from sodkeras.checkpoints.backbone_names import torchvision_units
 from sodkeras.checkpoints.lite_file import read_convolutions
 from sodkeras.checkpoints.state_dict import StateDict
 from sodkeras.errors import SodkerasError
+from sodkeras.files import read_bytes, whole_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +96,6 @@ def fetch(name):
     """
     import pooch
 
-    from sodkeras.files import whole_file
     from sodkeras.weights import cache_folder
 
     if name not in FILES:
@@ -118,8 +118,7 @@ def fetch(name):
 
 
 def _check_sum(path, published):
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = hashlib.sha256(read_bytes(path)).hexdigest()
     if not found.startswith(published.sha256):
         name = published.url.rsplit("/", 1)[1]
         raise SodkerasError(f"{path} is not the published {name}; delete it. Received: SHA-256 {found}")

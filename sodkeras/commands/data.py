@@ -1,6 +1,6 @@
 """sodkeras data: lists, checks and shows data sets for training, or makes new ones.
 
-usage: sodkeras data SOURCE [SOURCE ...] [--check] [--show=SHEET.png] [--pack=FILE.npz]
+usage: sodkeras data SOURCE [SOURCE ...] [--check] [--show=SHEET.png] [--pack=FILE.npz] [--mask_value=NUMBER]
        sodkeras data --make_synthetic=FOLDER [--count=NUMBER] [--size=HEIGHTxWIDTH] [--seed=NUMBER]
        sodkeras data SOURCE [SOURCE ...] --make_scenes=FOLDER [--count=NUMBER] [--size=HEIGHTxWIDTH] [--seed=NUMBER]
 
@@ -9,7 +9,7 @@ ECSSD, PASCAL-S, DUT-OMRON, HKU-IS; JPEG pictures among PNG masks, as in MSRA10K
 folder of such folders, or a list (.txt, .csv) with a picture and its mask a line; NAME=SOURCE names it.
 
 --check reads everything and says what is wrong and what to do about it; the exit code is 1 if training cannot use some
-of it.
+of it. Masks of classes are refused unless --mask_value says which class is the object.
 
 --make_synthetic draws a set, for a first try without photos. --make_scenes makes many pictures of few: parts of the
 sources' pictures with objects of others in them, and their masks; a teacher's masks of them are better (sodkeras
@@ -34,6 +34,14 @@ _SHOWN = 5
 
 def define_flags(flag_values):
     flags.DEFINE_bool("check", False, "Read every pair and print what is wrong.", flag_values=flag_values)
+    flags.DEFINE_integer(
+        "mask_value",
+        None,
+        "The object's class in masks of classes: a palette's index or a grey value; the rest is background.",
+        lower_bound=0,
+        upper_bound=65535,
+        flag_values=flag_values,
+    )
     flags.DEFINE_bool("all", False, f"Print every problem, not {_SHOWN} of a kind.", flag_values=flag_values)
     flags.DEFINE_string(
         "show", None, "A .png file to draw some pairs on, picture, mask and both.", flag_values=flag_values
@@ -61,16 +69,16 @@ def run(flag_values, arguments):
 
     from sodkeras.data.pairs import find_sets
 
-    arguments = list(arguments)
+    # What is made here has no classes.
+    sets = find_sets(arguments, flag_values.mask_value)
     if flag_values.make_synthetic:
         from sodkeras.data.synthetic import write_synthetic
 
         size = _size(flag_values.size or "240x320")
         write_synthetic(flag_values.make_synthetic, flag_values.count, size, flag_values.seed)
-        arguments.append(flag_values.make_synthetic)
-    if not arguments:
+        sets += find_sets([flag_values.make_synthetic])
+    if not sets:
         raise UsageError("name at least one SOURCE, or --make_synthetic")
-    sets = find_sets(arguments)
     if flag_values.make_scenes:
         from sodkeras.data.scenes import write_scenes
 

@@ -8,7 +8,12 @@ the map has its mask's size. A set is a folder of masks, or a folder that holds 
 masks/, and the pairs of DUTS, ECSSD, HKU-IS); models need the pictures. For several sets, the folder of a method's maps
 has a subfolder for each, or {set} in its name. What a model finds is scored in 8 bit at the picture's own size, as the
 papers score the files they save: rounded down. --save_maps keeps these maps, and a folder of them scores as the model
-does; the maps of `sodkeras predict` are rounded to the nearest instead, and score a little differently.
+does; the maps of `sodkeras predict` are rounded to the nearest instead, and score a little differently. The map of a
+cut-out is its alpha channel.
+
+A mask's background is the darker and its object the lighter of two values, whatever they are; shades are taken as they
+are. Masks of classes are refused unless --mask_value says which class is the object. A set whose masks are all empty,
+or all full, has no scores.
 
 The tables go to --out as scores.json, .csv, .md and .tex, the curves as curves.json and PNG, and the conventions behind
 the numbers with them. A file that cannot be scored does not stop the rest: it is named at the end, and the exit code
@@ -42,6 +47,14 @@ def define_flags(flag_values):
     several("set", "[NAME=]FOLDER: a set's masks, or the folder around masks and pictures")
     several("images", "[SET=]FOLDER: a set's pictures, where they are not beside the masks")
     several("threshold", "[SET=]NUMBER in [0, 1): a mask's pixel is salient above it (0.5: above 127 of 255)")
+    flags.DEFINE_integer(
+        "mask_value",
+        None,
+        "The object's class in masks of classes: a palette's index or a grey value; the rest is background.",
+        lower_bound=0,
+        upper_bound=65535,
+        flag_values=flag_values,
+    )
     flags.DEFINE_list("metrics", _METRICS, "What to compute.", flag_values=flag_values)
     flags.DEFINE_bool(
         "count_empty_masks", True, "Whether pictures without a salient pixel count.", flag_values=flag_values
@@ -101,30 +114,39 @@ def run(flag_values, arguments):
         jobs.sort(key=lambda job: sets.index(job[0]))  # a table compares methods within a set
     total = sum(len(pairs) for *_, pairs in jobs)
 
-    rows, curves, failures = [], {}, []
+    value = flag_values.mask_value
+    rows, curves, failures, empty = [], {}, [], {}
     with scorer(processes) as score_all, tqdm(total=total, unit="picture", disable=total < 2) as bar:
         for a_set, method, predictor, pairs in jobs:
             bar.set_description(f"{method}, {a_set.name}")
             if predictor is None:
-                evaluator, failed = score_all(pairs, settings[a_set], flag_values.resize, bar.update)
+                evaluator, failed = score_all(pairs, settings[a_set], flag_values.resize, bar.update, value)
             else:
                 keep = pathlib.Path(flag_values.save_maps) / method / a_set.name if flag_values.save_maps else None
-                evaluator, failed = score_model(predictor, pairs, settings[a_set], bar.update, keep)
+                evaluator, failed = score_model(predictor, pairs, settings[a_set], bar.update, keep, value)
             failures += failed
             try:
+                evaluator.check_masks()
+                if predictor is None:  # a model that finds nothing is a bad one, and scored
+                    evaluator.check_maps()
                 results = evaluator.result()
-            except SodkerasError as error:  # no picture that counts is left
+            except SodkerasError as error:  # no picture that counts is left, or there was nothing to find
                 failures.append((f"{method} on {a_set.name}", error))
                 continue
             counted = evaluator.pictures - (0 if flag_values.count_empty_masks else evaluator.empty_masks)
             row = {"set": a_set.name, "method": method, "pictures": counted}
             row |= {"empty_masks": evaluator.empty_masks, "ground_truth_threshold": a_set.threshold}
             rows.append(row | results)
+            if evaluator.empty_masks:
+                empty[a_set.name] = max(empty.get(a_set.name, (0, 0)), (evaluator.empty_masks, evaluator.pictures))
             curves.setdefault(a_set.name, {})[method] = evaluator.curves()
             last = evaluator
     if rows:
         table = ScoreTable(rows, conventions(rows, last, flag_values.count_empty_masks, flag_values.resize))
         print(table.terminal())
+        for name, (masks, pictures) in empty.items():
+            counted = "count" if flag_values.count_empty_masks else "are left out"
+            print(f"{masks} of the {pictures} masks of {name} are empty, and {counted}")
         out = pathlib.Path(flag_values.out)
         written = [*table.write(out), *write_curves(out, curves)]
         print(f"{', '.join(path.name for path in written)} in {out}")

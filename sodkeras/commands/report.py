@@ -6,6 +6,8 @@ RUN is the folder that `sodkeras train` wrote to; the run may be unfinished, and
 report.html anew. Several give a page with what differs in their settings, their curves in common charts, and the
 scores of each.
 
+A folder may be somebody else's: nothing in it is executed, and nothing outside it is read.
+
 examples:
   sodkeras report runs/first
   sodkeras report runs/first runs/second --out=comparison.html

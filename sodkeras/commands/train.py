@@ -5,7 +5,7 @@ usage: sodkeras train --recipe=NAME --data=[NAME=]DIR --out=DIR [--short] [--fla
 A recipe is one of the list below, or a Python file of your own like those in training/recipes. --short is its version
 for a laptop. --data is a data set as it was downloaded (images/ and masks/, DUTS-TR, ECSSD, MSRA10K …), a folder of
 such sets, or a list file; give it several times for several sets. Without --validation a share of the pictures is kept
-out of training.
+out of training. Masks of classes are refused unless --mask_value says which class is the object.
 
 Ctrl-C stops a run after its step, and whatever stops it, the same command goes on from the last checkpoint and ends
 with the same weights. --out has the settings, the log, TensorBoard's curves, last.keras and best.keras (the lowest
@@ -53,6 +53,14 @@ def define_flags(flag_values):
     flags.DEFINE_integer(
         "devices", None, "GPUs of this machine that take part; default all.", lower_bound=1, flag_values=flag_values
     )
+    flags.DEFINE_integer(
+        "mask_value",
+        None,
+        "The object's class in masks of classes: a palette's index or a grey value; the rest is background.",
+        lower_bound=0,
+        upper_bound=65535,
+        flag_values=flag_values,
+    )
     flags.DEFINE_bool("check", True, "Look at every file before training.", flag_values=flag_values)
     flags.DEFINE_bool("settings", False, "Print the settings and stop.", flag_values=flag_values)
     for name, kind in _NAMED.items():
@@ -96,6 +104,8 @@ def run(flag_values, arguments):
     from sodkeras.training.trainer import train
 
     origin = {"recipe": flag_values.recipe, "short": flag_values.short, "changes": changes}
+    if flag_values.mask_value is not None:
+        origin["mask_value"] = flag_values.mask_value
     strategy = flag_values.strategy, flag_values.devices
     train(settings, training, flag_values.out, validation, tests, *strategy, origin)
     return 0
@@ -105,12 +115,13 @@ def _find(flag_values, settings):
     """Training pairs, validation pairs, and test pairs by the name of their set."""
     from sodkeras.data import find_pairs, split_pairs
 
-    training = find_pairs(flag_values["data"].value)
+    value = flag_values.mask_value
+    training = find_pairs(flag_values["data"].value, value)
     if flag_values["validation"].value:
-        validation = find_pairs(flag_values["validation"].value)
+        validation = find_pairs(flag_values["validation"].value, value)
     else:
         training, validation = split_pairs(training, settings.validation_share)
     tests = {}
-    for pair in find_pairs(flag_values["test"].value):
+    for pair in find_pairs(flag_values["test"].value, value):
         tests.setdefault(pair.set, []).append(pair)
     return training, validation, tests

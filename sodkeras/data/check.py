@@ -1,5 +1,6 @@
 """What is wrong with a data set, and what to do about it, before hours of training show it."""
 
+import collections
 import concurrent.futures
 import dataclasses
 import hashlib
@@ -11,14 +12,19 @@ import numpy as np
 from tqdm import tqdm
 
 from sodkeras.errors import SodkerasError
-from sodkeras.metrics.folders import read_grey
+from sodkeras.masks import CLASSES, UNCLEAR, MaskError, orientation, read_map, read_mask
 from sodkeras.pictures import read_picture
 
 #: What there is to find, and what to do about it.
 ADVICE = {
     "unreadable": "get the file anew, or remove the pair",
     "another size": "make the mask of its picture's size (is the picture turned by EXIF?), or remove the pair",
-    "mask of 0 and 1": "multiply the mask by 255",
+    CLASSES: "choose the object's class with --mask_value=N, or save the mask as 0 and 255",
+    UNCLEAR: "save the mask as a grey picture, the background 0 and the object 255",
+    "no object": "every mask is empty; is it the right class, or --mask_value?",
+    "no background": "every mask is full; are the masks inverted or empty?",
+    "inverted masks": "objects are white on black; invert the masks unless the objects are what surrounds the middle",
+    "turned picture": "the picture is turned by EXIF and its mask is not; see with --show whether they fit, or turn it",
     "unpaired": "it is left out; if that is wrong, give picture and mask the same stem, as photo.jpg and photo.png",
     "empty mask": "training takes it as a picture without an object; remove the pair if there is one",
     "faint mask": "training takes it for doubtful, scores for empty; draw the object with 255, or remove the pair",
@@ -26,10 +32,12 @@ ADVICE = {
     "graded mask": "training takes shades as probabilities; make the mask of 0 and 255 if they mean something else",
     "duplicate": "keep one of the two, lest a picture be in training and in evaluation",
 }
-FATAL = ("unreadable", "another size", "mask of 0 and 1")
+FATAL = ("unreadable", "another size", CLASSES, UNCLEAR, "no object", "no background")
 
 # Shades are no edges any more where this share of all pixels is between a tenth and nine tenths of white.
 _GRADED = 0.05
+# A mask looks inverted where so much of its border is white and so much of its middle, a third each way, is black.
+_BORDER, _MIDDLE = 0.9, 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,16 +78,33 @@ def check_pairs(pairs, progress=True):
         progress: whether a bar is shown.
 
     Returns:
-        A list of `Problem`, in the order of the pairs.
+        A list of `Problem`, in the order of the pairs; those of whole sets come last, with a set's first mask.
     """
-    problems, first = [], {}
+    problems, first, of_set = [], {}, collections.defaultdict(collections.Counter)
     # Decoding and hashing leave other threads their turn.
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as executor:
         looks = tqdm(executor.map(_look, pairs), "check", len(pairs), unit="pair", disable=not progress)
-        for pair, (found, digest) in zip(pairs, looks, strict=True):
+        for pair, (found, digest, traits) in zip(pairs, looks, strict=True):
             problems += found
+            if pair.weight:
+                of_set[pair.set].update({"pairs": 1, **traits})
             if digest is not None and first.setdefault(digest, pair) is not pair:
                 problems.append(Problem("duplicate", pair.picture, f"the same as {first[digest].picture}"))
+    return problems + _of_sets([pair for pair in pairs if pair.weight], of_set)
+
+
+def _of_sets(pairs, of_set):
+    """The problems that only a set's masks together show: counts of pairs and of traits of masks by set."""
+    problems = []
+    everything = sum(of_set.values(), collections.Counter())
+    for trait, kind in (("empty", "no object"), ("full", "no background")):
+        # A set without objects may well be among others: it shows what is no object.
+        if pairs and everything[trait] == len(pairs):
+            problems.append(Problem(kind, pairs[0].mask, f"{len(pairs)} masks"))
+    for name, counts in of_set.items():
+        if 2 * counts["inverted"] > counts["pairs"]:
+            mask = next(pair.mask for pair in pairs if pair.set == name)
+            problems.append(Problem("inverted masks", mask, f"{counts['inverted']} of the {counts['pairs']} of {name}"))
     return problems
 
 
@@ -94,25 +119,29 @@ def stop_if_fatal(problems):
 
 
 def _look(pair):
-    """(problems, digest of the picture's file or None)."""
+    """(problems, digest of the picture's file or None, counts of what `_of_sets` asks about the mask)."""
     problems, read = [], []
-    for path, reader in ((pair.picture, read_picture), (pair.mask, read_grey)):
+    # As `sodkeras.data.samples.read_pair` reads it.
+    mask_reader = (lambda path: read_mask(path, pair.mask_value)) if pair.weight else read_map
+    for path, reader in ((pair.picture, read_picture), (pair.mask, mask_reader)):
         try:
             read.append(reader(path))
+        except MaskError as error:
+            problems.append(Problem(error.kind, path, error.found))
         except SodkerasError as error:
             problems.append(Problem("unreadable", path, str(error).split(" Received:")[0]))
     if problems:
-        return problems, None
+        return problems, None, {}
     picture, mask = read
     if picture.shape[:2] != mask.shape:
         sizes = [f"{array.shape[1]}x{array.shape[0]}" for array in (mask, picture)]
         problems.append(Problem("another size", pair.mask, f"{sizes[0]} for a picture of {sizes[1]}"))
+    elif (turn := _doubtful_turn(pair, mask.shape)) != 1:
+        problems.append(Problem("turned picture", pair.picture, f"EXIF orientation {turn}"))
     counts = cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel()
     lowest, highest = np.flatnonzero(counts)[[0, -1]]
     shades = counts[26:230].sum() / mask.size
-    if highest == 1:
-        problems.append(Problem("mask of 0 and 1", pair.mask))
-    elif highest == 0:
+    if highest == 0:
         problems.append(Problem("empty mask", pair.mask))
     elif highest <= 127:
         problems.append(Problem("faint mask", pair.mask, f"no pixel is above {highest} of 255"))
@@ -120,4 +149,21 @@ def _look(pair):
         problems.append(Problem("full mask", pair.mask))
     elif shades > _GRADED:
         problems.append(Problem("graded mask", pair.mask, f"{shades:.0%} of its pixels are shades"))
-    return problems, hashlib.sha256(pair.picture.read_bytes()).hexdigest()
+    traits = {"empty": int(highest == 0), "full": int(lowest == 255), "inverted": int(_looks_inverted(mask))}
+    return problems, hashlib.sha256(pair.picture.read_bytes()).hexdigest(), traits
+
+
+def _doubtful_turn(pair, shape):
+    """The picture's EXIF orientation where the mask has none and may have been drawn for either; 1 otherwise."""
+    turn = orientation(pair.picture)
+    # Where a quarter turn swaps unlike sides, the sizes have told.
+    if turn == 1 or (turn >= 5 and shape[0] != shape[1]) or orientation(pair.mask) != 1:
+        return 1
+    return turn
+
+
+def _looks_inverted(mask):
+    height, width = mask.shape
+    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    middle = mask[height // 3 : height - height // 3, width // 3 : width - width // 3]
+    return (border > 127).mean() > _BORDER and (middle > 127).mean() < _MIDDLE

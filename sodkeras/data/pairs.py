@@ -32,12 +32,14 @@ class Pair:
         picture, mask: the files.
         set: the name of the data set that they belong to; begins with "synthetic" where they were generated.
         weight: how much it counts in the loss, in [0, 1].
+        mask_value: the object's value in the mask, see `sodkeras.masks.read_mask`; None for a mask without classes.
     """
 
     picture: pathlib.Path
     mask: pathlib.Path
     set: str
     weight: float = 1.0
+    mask_value: int | None = None
 
     @property
     def stem(self):
@@ -59,12 +61,12 @@ class PairSet:
     unpaired: tuple[pathlib.Path, ...] = ()
 
 
-def find_pairs(sources):
+def find_pairs(sources, mask_value=None):
     """The pairs of several data sets, see `find_sets`; files without a partner are left out."""
-    return [pair for found in find_sets(sources) for pair in found.pairs]
+    return [pair for found in find_sets(sources, mask_value) for pair in found.pairs]
 
 
-def find_sets(sources):
+def find_sets(sources, mask_value=None):
     """Finds data sets.
 
     Args:
@@ -77,6 +79,7 @@ def find_sets(sources):
             - a folder of such folders, each a set;
             - a list (.txt, .csv or .lst) with a picture, its mask and, if you like, the pair's weight in [0, 1] a line,
               relative to the list, separated by a comma, a tab or spaces.
+        mask_value: that of all pairs, see `Pair`.
 
     Returns:
         A list of `PairSet`, named after their folders or lists where no name is given. No two have one name.
@@ -96,7 +99,13 @@ def find_sets(sources):
     names = [found.name for found in sets]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise SodkerasError(f"Give each data set a name of its own, as NAME=SOURCE. Received: {', '.join(doubled)}")
-    return sets
+    if mask_value is None:
+        return sets
+    chosen = {"mask_value": mask_value}
+    return [
+        dataclasses.replace(found, pairs=tuple(dataclasses.replace(pair, **chosen) for pair in found.pairs))
+        for found in sets
+    ]
 
 
 def split_pairs(pairs, share, seed=0):

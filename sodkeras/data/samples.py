@@ -1,9 +1,7 @@
 """Samples: a picture and its mask as arrays, read from the files of a pair."""
 
-import cv2
-
 from sodkeras.errors import SodkerasError
-from sodkeras.metrics.folders import read_grey
+from sodkeras.masks import read_map, read_mask
 from sodkeras.pictures import read_picture
 
 
@@ -28,15 +26,17 @@ class PairFiles:
 
 
 def read_pair(pair):
-    """Reads a pair, see `PairFiles`."""
-    picture, mask = read_picture(pair.picture), read_grey(pair.mask)
+    """Reads a pair, see `PairFiles` and `sodkeras.masks.read_mask`.
+
+    The mask of a pair that weighs nothing may be anything, such as the faint map of a teacher that found no object.
+    """
+    picture = read_picture(pair.picture)
+    mask = read_mask(pair.mask, pair.mask_value) if pair.weight else read_map(pair.mask)
     if picture.shape[:2] != mask.shape:
         raise SodkerasError(
             "A mask has its picture's size; make one of that size or leave the pair out. "
             f"Received: {pair.mask} of {_size(mask)} for {pair.picture} of {_size(picture)} pixels"
         )
-    if cv2.minMaxLoc(mask)[1] == 1:
-        raise SodkerasError(f"A mask is 0 to 255; multiply this one of 0 and 1 by 255. Received: {pair.mask}")
     return picture, mask
 
 

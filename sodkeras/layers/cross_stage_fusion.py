@@ -74,7 +74,7 @@ class ParallelDilatedConv(keras.layers.Layer):
         }
         self.concatenation = keras.layers.Concatenate(dtype=self.dtype_policy, name=f"{self.name}_concat")
         if groups is None:
-            self.norm = batch_norm(f"{self.name}_bn", self.dtype_policy)
+            self.norm = batch_norm(f"{self.name}_bn", self.dtype_policy, kernel_scale)
         else:
             self.norm = group_norm(groups, f"{self.name}_gn", self.dtype_policy)
         self.activation_layer = activation_layer(activation, f"{self.name}_activation", self.dtype_policy)

@@ -12,9 +12,25 @@ _keeps_statistics = contextvars.ContextVar("keeps_statistics", default=False)
 ACTIVATIONS = ("prelu", "relu", "leaky_relu")
 
 
-def batch_norm(name, dtype):
-    """A batch norm with the released codes' momentum and epsilon."""
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=dtype, name=name)
+def batch_norm(name, dtype, kernel_scale=1):
+    """A batch norm with the released codes' momentum and epsilon, that is of use before it has seen a batch.
+
+    Its variance begins as what a convolution behind another such unit has: kernels from U(±1/√fan_in) make σ² / 3 of an
+    input's mean square σ², and rectified normal values have σ² = 1/2. With a variance of 1, as Keras begins, a network
+    whose kernels are multiplied by 100 is NaN after a dozen blocks, until training has moved the statistics. In
+    training, batch norm does not look at them.
+
+    Args:
+        name, dtype: of the layer.
+        kernel_scale: what the convolution multiplies its kernel by.
+    """
+    return keras.layers.BatchNormalization(
+        momentum=0.9,
+        epsilon=1e-5,
+        moving_variance_initializer=keras.initializers.Constant(kernel_scale**2 / 6),
+        dtype=dtype,
+        name=name,
+    )
 
 
 def group_norm(groups, name, dtype):

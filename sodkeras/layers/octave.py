@@ -130,7 +130,8 @@ class OctaveConv(keras.layers.Layer):
                     self.upsamplings[path] = BilinearUpSampling2D(2 ** (i - j), **own, name=name(f"upsample{path}"))
             if len(sources) > 1:
                 self.sums[str(j)] = keras.layers.Add(**own, name=name(f"sum{j}"))
-            self.norms[str(j)] = batch_norm(name(f"bn{j}"), self.dtype_policy)
+            kernel_scale = getattr(self.convs[f"{sources[0]}to{j}"], "kernel_scale", 1)
+            self.norms[str(j)] = batch_norm(name(f"bn{j}"), self.dtype_policy, kernel_scale)
             self.norms[str(j)].build((None, None, None, self.filters[j]))
             if self.activation is not None:
                 self.activations[str(j)] = activation_layer(self.activation, name(f"activation{j}"), self.dtype_policy)

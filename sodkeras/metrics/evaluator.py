@@ -34,6 +34,8 @@ class Evaluator:
     Attributes:
         pictures: pictures seen.
         empty_masks: those of them without a salient pixel.
+        full_masks: those of them that are nothing but salient pixels.
+        black_maps: those of them whose map has no level above 1 of 255.
 
     Raises:
         SodkerasError: for a name that is no metric, and as `Metric`. A pair that is refused changes nothing.
@@ -54,7 +56,7 @@ class Evaluator:
             for name in metrics
         }
         self.pictures = 0
-        self.empty_masks = 0
+        self.empty_masks = self.full_masks = self.black_maps = 0
 
     def update(self, saliency_map, ground_truth):
         """Adds one picture: a saliency map and a ground truth, both `[H, W]`; kinds and ranges as in `Pair`."""
@@ -63,6 +65,8 @@ class Evaluator:
             metric.update_pair(pair)
         self.pictures += 1
         self.empty_masks += not pair.salient_pixels
+        self.full_masks += pair.salient_pixels == pair.levels.size
+        self.black_maps += not pair.counts[:, 2:].any()
 
     def merge(self, other):
         """Adds the pictures of another evaluator with the same metrics and settings; returns self."""
@@ -75,7 +79,27 @@ class Evaluator:
             metric.merge(other.metrics[name])
         self.pictures += other.pictures
         self.empty_masks += other.empty_masks
+        self.full_masks += other.full_masks
+        self.black_maps += other.black_maps
         return self
+
+    def check_masks(self):
+        """Raises SodkerasError if every mask is empty, or every one full: one even map for all would be perfect."""
+        if self.pictures and self.pictures in (self.empty_masks, self.full_masks):
+            found = "empty" if self.empty_masks else "full"
+            raise SodkerasError(
+                "Scores mean nothing where every mask is empty, or every one full; look at the masks, the threshold "
+                f"and the class that was chosen. Received: {self.pictures} masks, all {found} at the threshold "
+                f"{self.ground_truth_threshold:g}"
+            )
+
+    def check_maps(self):
+        """Raises SodkerasError if every map is black, as maps of 0 and 1 are that are read as 8 bit."""
+        if self.pictures and self.pictures == self.black_maps:
+            raise SodkerasError(
+                "Scores mean nothing where every map is black; write maps as 0 to 255, not as 0 and 1. "
+                f"Received: {self.pictures} maps without a level above 1 of 255"
+            )
 
     def result(self):
         """The results of all metrics in one dict of floats; a name that two metrics share means the same in both."""

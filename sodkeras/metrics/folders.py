@@ -88,7 +88,10 @@ def by_stem(folder, suffix=""):
 
 
 def read_grey(path):
-    """Reads a map or a mask, uint8 `[H, W]`; raises SodkerasError if it is missing, damaged or no picture."""
+    """Reads a picture's luminance, uint8 `[H, W]`; raises SodkerasError if it is missing, damaged or no picture.
+
+    What is scored or learned from is read by `sodkeras.masks`, which knows how masks are written down.
+    """
     content = read_bytes(path)
     # Nearly every map and mask is a PNG: one decoding instead of the three that a photo may need.
     if content[:4] == b"\x89PNG" and b"IEND" in content[-64:]:

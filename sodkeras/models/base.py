@@ -1,8 +1,10 @@
 """What every network has in common: preprocessing, one-map inference, one mask for several outputs."""
 
 import keras
+import numpy as np
 from keras import tree
 
+from sodkeras.errors import SodkerasError
 from sodkeras.layers.normalised_activation import kept_statistics
 from sodkeras.losses import pixel_weights
 from sodkeras.preprocessing import Preprocessing
@@ -10,6 +12,10 @@ from sodkeras.preprocessing import Preprocessing
 
 def _as_preprocessing(value):
     return value if isinstance(value, Preprocessing) else Preprocessing.from_dict(dict(value or {}))
+
+
+# What resizing may add to a mask of 1.
+_ROUNDING = 1e-5
 
 
 class SaliencyModel(keras.Model):
@@ -22,6 +28,11 @@ class SaliencyModel(keras.Model):
     supervision); compile with one loss from logits, which then serves every output:
     `model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True))`. A sample weight is one number a
     picture, `[B]`, or a pixel, `[B, H, W, 1]`.
+
+    Masks of 0 to 255 would train the network to nonsense without a word. Those that `fit`, `evaluate`, `train_on_batch`
+    and `test_on_batch` are given as arrays or tensors are looked at, all of them, before the first step, and
+    `compute_loss` looks at NumPy arrays; a SodkerasError is raised for values outside [0, 1]. Batches of a data set
+    or a generator are not looked at: that would cost each step time; the data sets of `sodkeras.data` keep the range.
 
     Args:
         inputs, outputs: the graph; outputs as described above.
@@ -87,13 +98,54 @@ class SaliencyModel(keras.Model):
     def _for_every_output(self, y):
         return y if y is None or tree.is_nested(y) else dict.fromkeys(self.output, y)
 
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`; raises SodkerasError for masks outside [0, 1], see the class."""
+        _check_masks(y)
+        validation = kwargs.get("validation_data")
+        if isinstance(validation, (list, tuple)):
+            _check_masks(validation[1:2])
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.evaluate`; raises SodkerasError for masks outside [0, 1], see the class."""
+        _check_masks(y)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """As `keras.Model.train_on_batch`; raises SodkerasError for masks outside [0, 1], see the class."""
+        _check_masks(y)
+        return super().train_on_batch(x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """As `keras.Model.test_on_batch`; raises SodkerasError for masks outside [0, 1], see the class."""
+        _check_masks(y)
+        return super().test_on_batch(x, y, *args, **kwargs)
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        # Inside a training step masks are tensors, whose values a graph does not have yet and a GPU would wait for.
+        _check_masks([each for each in tree.flatten(y) if isinstance(each, np.ndarray)])
         sample_weight = tree.map_structure(pixel_weights, sample_weight)
         return super().compute_loss(x, self._for_every_output(y), y_pred, sample_weight, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         sample_weight = tree.map_structure(pixel_weights, sample_weight)
         return super().compute_metrics(x, self._for_every_output(y), y_pred, sample_weight)
+
+
+def _check_masks(y):
+    """Raises SodkerasError if an array or tensor of masks has values outside [0, 1]."""
+    for masks in tree.flatten(y):
+        if keras.ops.is_tensor(masks):
+            low, high = (float(keras.ops.convert_to_numpy(find(masks))) for find in (keras.ops.min, keras.ops.max))
+        elif isinstance(masks, np.ndarray) and masks.size:
+            low, high = float(masks.min()), float(masks.max())
+        else:
+            continue
+        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # also true for NaN
+            raise SodkerasError(
+                f"Masks to train on have values in [0, 1]; divide those of 0 to 255 by 255. Received: {low + 0:g} to "
+                f"{high + 0:g}"
+            )
 
 
 @keras.saving.register_keras_serializable(package="sodkeras")

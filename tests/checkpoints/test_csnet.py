@@ -141,9 +141,15 @@ def test_own_plan_is_read_back(tmp_path):
     assert read_plan(file) == channel_plan(1.5, (1, 3))
 
 
-@pytest.mark.parametrize("content", ["[]", "[[1], 2, 3, 4, [5]]", "7", '{"stages": 1}', "{"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("[]", "[[1], 2, 3, 4, [5]]", "[[1, [2]], 2, 3, 4, [9]]", "[[1, [2]], 2, 3, 4, [1e999]]", "7", "{", "{}"),
+        *('{"stages": 1}', '{"stages": [[[1e999]]], "fusion": null}', "[" * 100_000, "\0", "null", '"text"'),
+    ],
+)
 def test_files_without_a_plan_are_refused(tmp_path, content):
-    file = tmp_path / "plan.json"
-    file.write_text(content)
-    with pytest.raises(SodkerasError, match="Received: "):
-        read_plan(file)
+    for file in (tmp_path / "plan.json", tmp_path / "plan.bin"):
+        file.write_text(content)
+        with pytest.raises(SodkerasError, match="Received: "):
+            read_plan(file)

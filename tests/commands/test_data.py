@@ -75,3 +75,21 @@ def test_wrong_use_is_one_sentence(pond, tmp_path, monkeypatch, capsys, argument
     (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("sodkeras"))
     assert says.replace("{}", str(pond)) in line
     assert [path.name for path in tmp_path.iterdir()] == ["pond"]
+
+
+def test_masks_of_classes_end_with_1_unless_a_class_is_chosen(pond, capsys):
+    for path in sorted((pond / "masks").iterdir()):
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) // 255 * 3
+        mask[:9, :9] = 1
+        cv2.imwrite(str(path), mask)
+    assert main.main(["data", str(pond), "--check"]) == 1
+    printed = capsys.readouterr().out
+    assert "mask of classes: 7; training stops at it\n  choose the object's class with --mask_value=N" in printed
+    assert f"- {pond}/masks/0.png (3 values: 0, 1, 3)" in printed
+    pack = [f"--pack={pond}/set.npz", "--size=60x80", f"--show={pond}/sheet.png"]
+    assert main.main(["data", str(pond), "--check", "--mask_value=3", *pack]) == 0
+    assert "nothing wrong" in capsys.readouterr().out
+    mask = PackedPairs(pond / "set.npz")[0][1]
+    assert set(np.unique(mask)) == {0, 255} and not mask[:9, :9].any() and mask[30, 26] == 255
+    assert main.main(["data", str(pond), "--check", "--mask_value=4"]) == 1
+    assert "no object: 1; training stops at it\n  every mask is empty" in capsys.readouterr().out

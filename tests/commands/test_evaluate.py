@@ -206,3 +206,96 @@ def test_wrong_use_is_one_sentence_with_what_was_received(tmp_path, capsys, argu
 
 def test_the_default_is_every_metric():
     assert list(METRICS) == evaluate._METRICS
+
+
+def rewrite(folder, change):
+    """Writes every file of a folder anew, as `change` makes it of its array."""
+    for path in sorted(folder.iterdir()):
+        cv2.imwrite(str(path), change(cv2.imread(str(path), cv2.IMREAD_UNCHANGED)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda mask: mask // 255,
+        lambda mask: mask // 127,
+        lambda mask: mask.astype(np.uint16),
+        lambda mask: np.dstack([np.zeros((*mask.shape, 3), np.uint8), mask]),
+        lambda mask: np.dstack([mask * 0, mask * 0, mask // 2]),
+    ],
+)
+def test_masks_score_alike_whichever_way_they_were_written(tmp_path, change):
+    """Read as empty, they would give the inverted maps a perfect score."""
+    masks = make_set(tmp_path / "pond")
+    want = expected(tmp_path / "pond/good", masks)
+    rewrite(tmp_path / "pond/masks", change)
+    assert main.main(["evaluate", f"{tmp_path}/pond/good", f"{tmp_path}/pond/masks", f"--out={tmp_path}/out"]) == 0
+    row = scores(tmp_path / "out")["pond", "good"]
+    assert {name: row[name] for name in want} == want and row["empty_masks"] == 0
+
+
+def test_cut_outs_as_maps_are_scored_by_their_alpha(tmp_path):
+    masks = make_set(tmp_path / "pond")
+    good = tmp_path / "pond/good"
+    want = expected(good, masks)
+    noise = np.random.default_rng(0)
+    rewrite(good, lambda grey: np.dstack([noise.integers(0, 256, (*grey.shape, 3), dtype=np.uint8), grey]))
+    assert main.main(["evaluate", str(good), f"{tmp_path}/pond/masks", f"--out={tmp_path}/out"]) == 0
+    row = scores(tmp_path / "out")["pond", "good"]
+    assert {name: row[name] for name in want} == want
+
+
+def test_masks_of_classes_are_refused_unless_a_class_is_chosen(tmp_path, monkeypatch, capsys):
+    masks = make_set(tmp_path / "pond")
+    want = expected(tmp_path / "pond/good", masks)
+
+    def with_another(mask):
+        mask = mask // 255 * 15
+        mask[:6, :6] = 220
+        return mask
+
+    rewrite(tmp_path / "pond/masks", with_another)
+    arguments = [f"{tmp_path}/pond/good", f"{tmp_path}/pond/masks", f"--out={tmp_path}/out"]
+    assert main.main(["evaluate", *arguments]) == 1
+    errors = capsys.readouterr().err
+    assert errors.count("choose one class with --mask_value=N") == 5 and "3 values: 0, 15, 220" in errors
+    assert not (tmp_path / "out").exists()
+    for processes in (1, 2):
+        assert main.main(["evaluate", *arguments, "--mask_value=15", f"--processes={processes}"]) == 0
+        row = scores(tmp_path / "out")["pond", "good"]
+        assert {name: row[name] for name in want} == want
+    monkeypatch.setattr(startup, "open_predictor", lambda model: InvertedPicture())
+    model = ["--model=dark", f"--set={tmp_path}/pond", f"--out={tmp_path}/model"]
+    assert main.main(["evaluate", *model, "--mask_value=15", f"--save_maps={tmp_path}/kept"]) == 0
+    assert scores(tmp_path / "model")["pond", "dark"]["mae"] == expected(tmp_path / "kept/dark/pond", masks)["mae"]
+
+
+@pytest.mark.parametrize(("value", "found"), [(0, "5 masks, all empty"), (255, "5 masks, all full")])
+def test_a_set_without_objects_or_background_has_no_scores_and_others_have(tmp_path, capsys, value, found):
+    make_set(tmp_path / "pond")
+    make_set(tmp_path / "lake")
+    rewrite(tmp_path / "pond/masks", lambda mask: np.full_like(mask, value))
+    arguments = [f"--maps={tmp_path}/{{set}}/good", f"--set={tmp_path}/pond", f"--set={tmp_path}/lake"]
+    assert main.main(["evaluate", *arguments, f"--out={tmp_path}/out"]) == 1
+    (error,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("sodkeras"))
+    assert "good on pond failed" in error and f"Received: {found} at the threshold 0.5" in error
+    assert list(scores(tmp_path / "out")) == [("lake", "good")]
+
+
+def test_some_empty_masks_are_told_aloud(tmp_path, capsys):
+    make_set(tmp_path / "pond")
+    path = tmp_path / "pond/masks/photo3.png"
+    cv2.imwrite(str(path), np.zeros_like(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)))
+    arguments = ["evaluate", f"{tmp_path}/pond/good", f"{tmp_path}/pond/masks", f"--out={tmp_path}/out"]
+    for flags, words in ((["--count_empty_masks"], "count"), (["--nocount_empty_masks"], "are left out")):
+        assert main.main([*arguments, *flags]) == 0
+        assert f"1 of the 5 masks of pond are empty, and {words}" in capsys.readouterr().out.splitlines()
+
+
+def test_maps_of_0_and_1_have_no_scores(tmp_path, capsys):
+    make_set(tmp_path / "pond")
+    rewrite(tmp_path / "pond/bad", lambda grey: grey // 128)
+    maps = [f"--maps={tmp_path}/pond/{name}" for name in ("good", "bad")]
+    assert main.main(["evaluate", *maps, f"--set={tmp_path}/pond/masks", f"--out={tmp_path}/out"]) == 1
+    assert "bad on pond failed: Scores mean nothing where every map is black" in capsys.readouterr().err
+    assert list(scores(tmp_path / "out")) == [("pond", "good")]

@@ -1,5 +1,7 @@
 import shutil
 
+import cv2
+import numpy as np
 import pytest
 
 from helpers import write_photo
@@ -61,7 +63,9 @@ def test_what_is_doubtful_about_the_data_is_said_and_training_begins(tmp_path, c
         (tmp_path / folder / "masks").mkdir()
     for number in range(30):
         write_photo(tmp_path / f"training/images/{number}.png", seed=number)
-        write_photo(tmp_path / f"training/masks/{number}.png", seed=number)
+        cv2.imwrite(
+            str(tmp_path / f"training/masks/{number}.png"), cv2.circle(np.zeros((60, 80)), (30, 30), 9, 255, -1)
+        )
     for kind in ("images", "masks"):
         shutil.copy(tmp_path / f"training/{kind}/7.png", tmp_path / f"test/{kind}/other.png")
     began = []
@@ -71,3 +75,24 @@ def test_what_is_doubtful_about_the_data_is_said_and_training_begins(tmp_path, c
     assert "found in the data: " in (printed := capsys.readouterr().out)
     assert "1 × duplicate" in printed and "sodkeras data --check lists them" in printed
     assert len(began) == 1
+
+
+def test_masks_of_classes_are_found_before_training_and_one_is_chosen(tmp_path, capsys, monkeypatch):
+    for folder in ("images", "masks"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+    for number in range(30):
+        write_photo(tmp_path / f"set/images/{number}.png", seed=number)
+        mask = cv2.circle(np.zeros((60, 80)), (30, 30), 20, 15, -1)
+        cv2.imwrite(str(tmp_path / f"set/masks/{number}.png"), cv2.circle(mask, (60, 30), 12, 220, -1))
+    began = []
+    monkeypatch.setattr("sodkeras.training.trainer.train", lambda *arguments: began.append(arguments))
+    arguments = [f"--data={tmp_path / 'set'}", f"--test=test={tmp_path / 'set'}", f"--out={tmp_path / 'run'}"]
+    assert main(["train", "--recipe=csnet", *arguments]) == 1
+    error = capsys.readouterr().err
+    assert "60 files cannot be used" in error and "--mask_value=N" in error
+    assert "(mask of classes: 3 values: 0, 15, 220)" in error and not began
+    assert main(["train", "--recipe=csnet", *arguments, "--mask_value=15", "--set=cache=kept"]) == 0
+    (settings, training, _, validation, tests, *_, origin) = began[0]
+    assert {pair.mask_value for pair in [*training, *validation, *tests["test"]]} == {15}
+    assert origin["mask_value"] == 15
+    assert settings.cache == "kept"

@@ -72,3 +72,20 @@ def test_masks_of_other_pictures_are_one_sentence(folder, tmp_path, capsys):
     cv2.imwrite(str(tmp_path / "other.png"), np.zeros((4, 4), np.uint8))
     assert verify(folder, f"--masks={tmp_path}") == 1
     assert "No mask has the name of a picture" in capsys.readouterr().err
+
+
+def test_masks_are_read_as_they_are_scored_elsewhere(folder, tmp_path, capsys):
+    """Masks of 0 and 1 are not empty ones; where all are empty, nothing was verified."""
+    for seed in (1, 2):
+        mask = cv2.imread(str(folder / f"masks/{seed}.png"), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(tmp_path / f"{seed}.png"), mask // 255)
+    assert verify(folder, f"--masks={folder}/masks", "--sheet=0", "--max_f_loss=0.02") == 0
+    path = folder / "tiny-32x48-static_wi8_ai8.verify.json"
+    truth = json.loads(path.read_text())["ground_truth"]
+    assert verify(folder, f"--masks={tmp_path}", "--sheet=0", "--max_f_loss=0.02") == 0
+    assert json.loads(path.read_text())["ground_truth"] == truth
+    for seed in (1, 2):
+        cv2.imwrite(str(tmp_path / f"{seed}.png"), np.zeros_like(mask))
+    capsys.readouterr()
+    assert verify(folder, f"--masks={tmp_path}", "--sheet=0") == 1
+    assert "Scores mean nothing where every mask is empty" in capsys.readouterr().err

@@ -88,7 +88,7 @@ def test_settings_that_cannot_work(samples, settings, says):
 def test_masks_that_training_cannot_use_are_named(tmp_path, make_set):
     import cv2
 
-    for values, says in (((0, 1), "multiply this one of 0 and 1 by 255"), (None, "60x40 pixels")):
+    for values, says in (((7, 7), "A mask of one value"), (None, "60x40 pixels")):
         folder = make_set(tmp_path / says[:2], 1, values or (0, 255))
         path = folder / "masks/photo0.png"
         if values is None:

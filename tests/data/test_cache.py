@@ -1,7 +1,9 @@
 """A cache is never stale, never half, and gives what the files give."""
 
 import errno
+import os
 import shutil
+import zlib
 
 import numpy as np
 import pytest
@@ -89,7 +91,40 @@ class FullDisk:
 def test_a_damaged_file_is_named(samples, tmp_path):
     path = on_disk(samples, tmp_path / "cache").path
     content = path.read_bytes()
-    for damaged in (content[:-1000], content[:-8], content + bytes(16), b""):
+    for damaged in (content[:-1000], content[:-8], content + bytes(16), b"", b"\1" * 5, bytes(len(content))):
         path.write_bytes(damaged)
         with pytest.raises(SodkerasError, match=f"Received: {path}"):
             on_disk(samples, tmp_path / "cache")
+
+
+def test_a_changed_pixel_is_noticed_wherever_it_is(samples, tmp_path):
+    path = on_disk(samples, tmp_path / "cache").path
+    content = path.read_bytes()
+    for place in [*range(0, len(content), len(content) // 40), len(content) - 1, len(content) - 9]:
+        changed = bytearray(content)
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        with pytest.raises(SodkerasError, match=f"another check sum.*remove it. Received: {path}"):
+            on_disk(samples, tmp_path / "cache")
+    path.write_bytes(content)
+    assert_same(on_disk(samples, tmp_path / "cache"), samples)
+
+
+@pytest.mark.parametrize("size", [(0, 40), (-40, -60), (2**32, 2**32), (2**62, 4), (40, 61)])
+def test_sizes_that_cannot_be_are_refused(samples, tmp_path, size):
+    path = on_disk(samples, tmp_path / "cache").path
+    content = path.read_bytes()
+    rows = np.frombuffer(content[-5 * 24 - 8 : -8], np.int64).reshape(5, 3).copy()
+    rows[2, :2] = size
+    index = rows.tobytes()
+    path.write_bytes(content[: -5 * 24 - 8] + index + np.int64(zlib.crc32(index)).tobytes())
+    with pytest.raises(SodkerasError, match=f"The cache is damaged .*Received: {path}"):
+        on_disk(samples, tmp_path / "cache")
+
+
+def test_a_pipe_in_its_place_is_refused(samples, tmp_path):
+    path = on_disk(samples, tmp_path / "cache").path
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(SodkerasError, match="a pipe or a device"):
+        on_disk(samples, tmp_path / "cache")

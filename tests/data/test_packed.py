@@ -3,8 +3,10 @@
 import importlib.util
 import os
 import pathlib
+import random
 import subprocess
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -111,3 +113,89 @@ def test_a_file_that_is_none(tmp_path, file):
     for name in ("other.npz", "array.npy", "cut.npz", "text.npz", "empty.npz", "missing.npz"):
         with pytest.raises(SodkerasError, match=f"Received: {pathlib.Path(tmp_path / name)}"):
             PackedPairs(tmp_path / name)
+
+
+def changed(file, **arrays):
+    """The file's arrays with some others, or without some for None, as NumPy writes them: whole to a zip's reader."""
+    with np.load(file) as content:
+        arrays = {name: values for name, values in ({**content} | arrays).items() if values is not None}
+    np.savez(file, **arrays)
+
+
+def test_changed_pixels_and_names_are_noticed(file):
+    with np.load(file) as content:
+        arrays = {**content}
+    for name in ("pictures", "masks", "weights", "sets", "mask_files"):
+        values = arrays[name].copy()
+        values.reshape(-1)[3] = "another" if values.dtype.kind == "U" else values.reshape(-1)[3] + 1
+        changed(file, **{name: values})
+        with pytest.raises(SodkerasError, match=rf"pack the pictures again\. Received: {file}"):
+            PackedPairs(file)
+        changed(file, **arrays)
+        PackedPairs(file)
+    changed(file, check_sum=None)
+    with pytest.raises(SodkerasError, match=f"Received: {file}"):
+        PackedPairs(file)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"pictures": np.zeros((7, 16, 24, 3))},
+        {"pictures": np.zeros((7, 16, 24), np.uint8)},
+        {"pictures": np.zeros((7, 16, 25, 3), np.uint8)},
+        {"masks": np.zeros((7, 0, 24), np.uint8), "pictures": np.zeros((7, 0, 24, 3), np.uint8)},
+        {"masks": np.uint8(3)},
+        {"sets": np.array(["pond"] * 6)},
+        {"weights": np.array(["heavy"] * 7)},
+        {"weights": np.float64(1)},
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_refused(file, arrays, monkeypatch):
+    monkeypatch.setattr("sodkeras.data.packed._check_sum", lambda arrays: 0)  # somebody else's program knows it, too
+    changed(file, **({"check_sum": np.uint32(0)} | arrays))
+    with pytest.raises(SodkerasError, match=f"Received: {file}"):
+        PackedPairs(file)
+
+
+def test_a_packed_bomb_is_not_unpacked(file, monkeypatch):
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("more.npy", bytes(1_000_000))
+    monkeypatch.setattr("numpy.load", lambda *_, **__: pytest.fail("unpacked"))
+    with pytest.raises(SodkerasError, match=f"Received: {file}"):
+        PackedPairs(file)
+
+
+def test_a_header_of_an_endless_array_is_refused(file, tmp_path):
+    with np.load(file) as content:
+        arrays = {**content}
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in arrays:
+            shape = "(999999999999999, 9999999999, 1)" if name == "masks" else "(" * 200
+            header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+            archive.writestr(f"{name}.npy", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(SodkerasError, match=f"Received: {file}"):
+        PackedPairs(file)
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(SodkerasError, match="a pipe or a device"):
+        PackedPairs(tmp_path / "pipe.npz")
+
+
+def test_damaged_bytes_are_one_sentence_or_harmless(file):
+    whole = PackedPairs(file)
+    content = file.read_bytes()
+    rng = random.Random(0)
+    for _ in range(200):
+        damaged = bytearray(content)
+        start = rng.randrange(len(content)) if rng.random() < 0.3 else len(content) - rng.randrange(1, 1500)
+        damaged[start : start + rng.choice([1, 4])] = rng.randbytes(rng.choice([0, 1, 4]))
+        file.write_bytes(damaged[: rng.randrange(len(damaged))] if rng.random() < 0.2 else damaged)
+        try:
+            packed = PackedPairs(file)
+        except SodkerasError as error:
+            assert str(error).endswith(f"Received: {file}")
+            continue
+        assert packed.pairs == whole.pairs
+        for ours, theirs in zip(packed, whole, strict=False):
+            np.testing.assert_array_equal(ours[0], theirs[0])
+            np.testing.assert_array_equal(ours[1], theirs[1])

@@ -192,3 +192,9 @@ def test_a_share_that_leaves_nothing():
     for count, share, received in ((2, 1.0, "1.0"), (2, -0.1, "-0.1"), (1, 0.5, "0.5 of 1"), (0, 0.0, "0.0 of 0")):
         with pytest.raises(SodkerasError, match=f"Received: {received}"):
             split_pairs(numbered(count), share)
+
+
+def test_a_mask_value_is_that_of_all_pairs(tmp_path):
+    touch(tmp_path, "a/images/1.jpg", "a/masks/1.png", "b/images/2.jpg", "b/masks/2.png")
+    assert [pair.mask_value for pair in find_pairs([tmp_path])] == [None, None]
+    assert [pair.mask_value for pair in find_pairs([tmp_path], 15)] == [15, 15]

@@ -144,7 +144,7 @@ def test_one_scale_in_and_out_is_an_ordinary_strided_convolution():
     y = layer(x)[0]
     plain.build(x.shape)
     plain.kernel.assign(layer.convs["0to0"].kernel)
-    np.testing.assert_allclose(y, plain(x) / np.sqrt(1 + 1e-5), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(y, plain(x) / np.sqrt(1 / 6 + 1e-5), rtol=1e-5, atol=1e-6)
     assert layer.compute_output_shape(x.shape) == [(2, 8, 8, 4)]
 
 

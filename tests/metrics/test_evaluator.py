@@ -69,3 +69,30 @@ def test_wrong_names_and_partners_are_refused():
 def test_no_network_library_is_needed_to_score_maps():
     code = "import sys, sodkeras.metrics; print(sorted({'keras', 'tensorflow', 'scipy', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def scored(pairs, **settings):
+    evaluator = Evaluator(["mae", "f"], **settings)
+    for saliency_map, mask in pairs:
+        evaluator.update(saliency_map, mask)
+    return evaluator
+
+
+def test_scores_that_mean_nothing_are_told():
+    """An inverted map of an empty mask scores as a perfect one does."""
+    black, white = np.zeros((6, 8), np.uint8), np.full((6, 8), 255, np.uint8)
+    disc = black.copy()
+    disc[2:4, 2:5] = 255
+    for mask, name in ((black, "empty"), (white, "full")):
+        evaluator = scored([(disc, mask), (black, mask)])
+        with pytest.raises(SodkerasError, match=rf"Received: 2 masks, all {name} at the threshold 0\.5$"):
+            evaluator.check_masks()
+        evaluator.merge(scored([(disc, disc)])).check_masks()
+    scored([(disc, black), (disc, white)]).check_masks()
+    with pytest.raises(SodkerasError, match=r"all empty at the threshold 0\.9"):
+        scored([(disc, disc * np.float32(0.5 / 255))], ground_truth_threshold=0.9).check_masks()
+    with pytest.raises(SodkerasError, match=r"not as 0 and 1\. Received: 2 maps without a level above 1"):
+        scored([(black, disc), (disc // 255, disc)]).check_maps()
+    scored([(black, disc), (disc // 100, disc)]).check_maps()
+    for check in (Evaluator().check_masks, Evaluator().check_maps):
+        check()

@@ -213,3 +213,37 @@ def test_plans_that_make_no_network_are_refused(plan, message):
 def test_arguments_that_make_no_network_are_refused(arguments):
     with pytest.raises(SodkerasError, match="Received: "):
         CSNet(**arguments)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"width": 2}, {"activation": "relu"}, {"split": (3, 1)}])
+def test_a_network_that_was_never_trained_gives_sensible_maps(arguments):
+    """With Keras's variances of 1 it was NaN: `evaluate` before training, the first val_loss, early stopping by it."""
+    keras.utils.set_random_seed(0)
+    model = CSNet(**arguments)
+    x = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype("float32")
+    logits = np.array(model(x)["saliency_logits"])
+    assert np.isfinite(logits).all() and 1e-3 < np.abs(logits).max() < 1e3
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    assert float(loss(np.zeros_like(logits), logits)) < 100
+
+
+def test_where_statistics_begin_changes_nothing_that_training_computes():
+    keras.utils.set_random_seed(0)
+    model = CSNet(plan=SMALL)
+    x = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype("float32")
+    before = np.array(model(x, training=True)["saliency_logits"])
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_variance.assign(keras.ops.ones_like(layer.moving_variance))
+    np.testing.assert_array_equal(np.array(model(x, training=True)["saliency_logits"]), before)
+
+
+def test_half_precision_is_finite_from_the_first_call():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = CSNet()
+    finally:
+        keras.config.set_dtype_policy(before)
+    x = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype("float32")
+    assert np.isfinite(np.array(model(x)["saliency_logits"])).all()

@@ -1,3 +1,7 @@
+import json
+import random
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -67,7 +71,46 @@ def empty(path):
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("damage", [halve, flip_a_bit, empty])
+def header(path, **values):
+    """Another header, as somebody else's program writes it."""
+    with np.load(path) as file:
+        arrays = {**file}
+    values = json.loads(str(arrays["header"])) | values
+    arrays["header"] = np.array(json.dumps({name: value for name, value in values.items() if value is not None}))
+    np.savez(path, **arrays)
+
+
+def no_dict(path):
+    np.savez(path, header=np.array("[1]"))
+
+
+def texts(path):
+    with np.load(path) as file:
+        np.savez(path, **{name: values if name == "header" else values.astype(str) for name, values in file.items()})
+
+
+def no_notes(path):
+    header(path, notes=None)
+
+
+def step_of_text(path):
+    header(path, step="two")
+
+
+def endless(path):
+    header(path, arrays=10**30)
+
+
+def packed(path):
+    path.unlink()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.npy", bytes(10**7))
+
+
+DAMAGES = [halve, flip_a_bit, empty, no_dict, texts, no_notes, step_of_text, endless, packed]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_leaves_the_one_before(tmp_path, damage, capsys):
     a_model = model()
     checkpoints = Checkpoints(tmp_path, a_model)
@@ -120,3 +163,32 @@ def test_what_a_killed_process_had_begun_to_write_goes(tmp_path):
 def test_a_worker_that_is_not_the_chief_writes_nothing(tmp_path):
     Checkpoints(tmp_path, model(), write=False).save(1, {})
     assert not list(tmp_path.iterdir())
+
+
+def test_damaged_bytes_leave_the_one_before(tmp_path, capsys):
+    a_model = model()
+    checkpoints = Checkpoints(tmp_path, a_model)
+    checkpoints.save(1, {})
+    content = (tmp_path / "step-00000001.npz").read_bytes()
+    rng = random.Random(0)
+    for _ in range(200):
+        damaged = bytearray(content)
+        start = len(content) - rng.randrange(1, 3000)
+        damaged[start : start + rng.choice([1, 4])] = rng.randbytes(rng.choice([0, 1, 4]))
+        (tmp_path / "step-00000002.npz").write_bytes(damaged)
+        assert checkpoints.restore() == (1, {})  # of either file
+    assert "step-00000002.npz is damaged" in capsys.readouterr().out
+
+
+def test_one_beyond_memory_is_not_called_damaged(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path, model())
+    for step_number in (1, 2):
+        checkpoints.save(step_number, {})
+
+    def load(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("numpy.load", load)
+    with pytest.raises(SodkerasError, match=r"fit into memory.*step-00000002\.npz"):
+        checkpoints.restore()
+    assert len(list(tmp_path.iterdir())) == 2

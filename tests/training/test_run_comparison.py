@@ -64,3 +64,12 @@ def test_wrong_use_of_the_verb_is_one_sentence(tmp_path, capsys):
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 2
     assert errors[1].endswith(f"it has no settings.json. Received: {tmp_path}")
+
+
+def test_a_run_that_links_out_of_its_folder_is_not_compared(tmp_path):
+    runs = [make_run(tmp_path / name, 0.001, 1.5, 0.1) for name in ("a", "b")]
+    (runs[1] / "evaluation/secret.png").symlink_to(tmp_path / "secret.txt")
+    (tmp_path / "secret.txt").write_text("swordfish")
+    with pytest.raises(SodkerasError, match=f"leads out.*Received: {runs[1]}/evaluation/secret.png"):
+        write_comparison(runs, tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()

@@ -1,5 +1,7 @@
 import base64
 import json
+import os
+import random
 import re
 
 import cv2
@@ -178,3 +180,193 @@ def test_a_training_loss_that_dwarfs_the_validations_has_a_chart_of_its_own(tmp_
     for row in rows:
         row["loss"] = 1000.0
     assert [caption for caption, *_ in curves({"run": rows})][:2] == ["loss", "val_loss"]
+
+
+def test_a_recipe_in_the_folder_is_a_name_and_is_not_run(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    record = make_run(run)
+    (run / "notes.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nSETTINGS = {{}}\n")
+    monkeypatch.chdir(run)
+    for recipe in ("notes.py", str(run / "notes.py"), "../run/notes.py", "os", "__init__", "csnet.py", ""):
+        (run / "settings.json").write_text(json.dumps(record | {"recipe": recipe, "changes": {"seed": 7}}))
+        text, _ = read(write_report(run))
+        assert f"recipe {recipe}, its short version" in text or not recipe
+        assert not recipe or re.search(r"<td>seed\s*</td><td>7\s*</td>", text)
+    assert not (tmp_path / "ran").exists()
+
+
+SECRET = "the password is swordfish"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "settings.json",
+        "log.csv",
+        "samples/01-horses-horse001/picture.jpg",
+        "samples/01-horses-horse001/map-0003.png",
+        "samples/01-horses-horse001",
+        "samples",
+        "evaluation/scores.json",
+        "evaluation/secret.png",
+        "evaluation",
+        "pruned",
+    ],
+)
+def test_a_link_that_leads_out_of_the_folder_is_refused(tmp_path, place):
+    """And a file beside it that has the very content it should have is refused, too."""
+    run, others = tmp_path / "run", tmp_path / "others"
+    for folder in (run, others):
+        make_run(folder)
+        make_run(folder / "pruned")
+        add_samples(folder)
+        add_scores(folder)
+        cv2.imwrite(str(folder / "evaluation/secret.png"), np.zeros((8, 8), np.uint8))
+    path = run / place
+    path.rename(tmp_path / "was_there")
+    path.symlink_to(others / place, target_is_directory=(others / place).is_dir())
+    with pytest.raises(SodkerasError, match=r"leads out of the run's folder.*Received: ") as caught:
+        write_report(run)
+    assert str(caught.value).split("Received: ")[1].startswith(str(path))
+    assert not (run / "report.html").exists()
+    path.unlink()
+    path.symlink_to(os.path.relpath(others / place, path.parent))
+    with pytest.raises(SodkerasError, match="leads out"):
+        write_report(run)
+
+
+def test_a_link_inside_the_folder_and_a_folder_named_by_a_link_serve(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    make_run(run)
+    add_samples(run)
+    (run / "samples/01-horses-horse001/map-0003.png").unlink()
+    (run / "samples/01-horses-horse001/map-0003.png").symlink_to("map-0001.png")
+    (tmp_path / "link").symlink_to("run")
+    monkeypatch.chdir(tmp_path)
+    for folder in ("link", "run", str(run)):
+        assert [caption for caption, _ in read(write_report(folder))[1][4:]] == [
+            "picture",
+            "mask",
+            "epoch 1",
+            "epoch 3",
+        ]
+
+
+@pytest.mark.parametrize("place", ["samples/01-horses-horse001/map-0003.png", "evaluation/curve.png"])
+def test_nothing_but_pixels_comes_onto_the_page(tmp_path, place):
+    run = tmp_path / "run"
+    make_run(run)
+    add_samples(run)
+    add_scores(run)
+    png = cv2.imencode(".png", np.full((8, 12), 60, np.uint8))[1].tobytes()
+    (run / place).write_bytes(png + SECRET.encode())
+    page = write_report(run).read_text(encoding="utf-8")
+    pictures = [base64.b64decode(text) for text in re.findall('base64,([^"]+)', page)]
+    assert len(pictures) > 7 and not any(SECRET.encode() in picture for picture in pictures)
+    for content in (SECRET.encode(), b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"", png[:-20]):
+        (run / place).write_bytes(content)
+        with pytest.raises(SodkerasError, match=f"Received: {run / place}"):
+            write_report(run)
+    (run / place).unlink()
+    os.mkfifo(run / place)
+    with pytest.raises(SodkerasError, match=f"a pipe or a device.*Received: {run / place}"):
+        write_report(run)
+
+
+def test_names_in_the_files_are_text_and_lead_nowhere(tmp_path):
+    run = tmp_path / "run"
+    record = make_run(run, sets=("../../etc/passwd", "/etc/passwd", "<b>", "\ud800"))
+    record["settings"] |= {"network": "/etc/passwd", "initial_weights": "../../secret.keras"}
+    (run / "settings.json").write_text(json.dumps(record))
+    row = {"set": "../../etc/passwd", "method": "$x^$", "pictures": 24, "empty_masks": 0, "mae": 0.1}
+    add_scores(run, [row | {"ground_truth_threshold": 0.5}])
+    text, _ = read(write_report(run))
+    assert "<td>../../etc/passwd" in text and "&lt;b&gt;" in text and "root:" not in text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": []},
+        {"settings": {"epochs": "ten"}},
+        {"recipe": ["csnet"]},
+        {"changes": [1]},
+        {"data": [1]},
+        {"data": {"sets": "horses"}},
+        {"data": {"sets": [1, None]}},
+    ],
+)
+def test_a_record_of_another_kind_is_one_sentence(tmp_path, change):
+    run = tmp_path / "run"
+    record = make_run(run)
+    (run / "settings.json").write_text(json.dumps(record | change))
+    with pytest.raises(SodkerasError, match=rf"no settings of a training run.*Received: {run}/settings\.json"):
+        write_report(run)
+
+
+LOGS = [
+    "epoch,step\n1e400,1\n",
+    "epoch,step\n-1,1\n",
+    f"epoch,step\n1,{'9' * 400}\n",
+    "epoch,step,seconds,loss\n1,1,inf,1e308\n2,2,nan,-1e308\n3,3,1e308,5e-324\n4,4,1e308,0\n",
+    "epoch,step,$x^,_y,\n1,1,2,3,4\n2,2,3,4,5\n",
+    "epoch,step,loss\n1,1\n2,2,3\n",
+    "step,epoch,step\n1,1,2\n",
+]
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_a_log_of_any_numbers_is_drawn_or_refused(tmp_path, log):
+    run = tmp_path / "$a_ run"
+    make_run(run)
+    (run / "log.csv").write_text(log)
+    try:
+        write_report(run)
+    except SodkerasError as error:
+        assert str(error).endswith(f"Received: {run / 'log.csv'}")
+
+
+VALUES = [None, True, -1, 10**400, 1e999, "", "\ud800", "../../x", [], [[]], {}, {"": {}}, [None], "[" * 50]
+
+
+def values_changed(value, rng):
+    """The value with one part of it, at any depth, replaced or left out."""
+    if isinstance(value, (dict, list)) and value and rng.random() < 0.8:
+        copy = value.copy()
+        key = rng.choice(list(copy) if isinstance(copy, dict) else range(len(copy)))
+        if rng.random() < 0.2:
+            del copy[key]
+        else:
+            copy[key] = values_changed(copy[key], rng)
+        return copy
+    return rng.choice(VALUES)
+
+
+def test_a_changed_file_gives_a_page_or_one_sentence(tmp_path, monkeypatch):
+    """The charts, which take most of the time, are tried above."""
+    monkeypatch.setattr("sodkeras.training.run_report.curves", lambda runs: [])
+    run = tmp_path / "run"
+    make_run(run)
+    add_samples(run)
+    add_scores(run)
+    rng = random.Random(0)
+    for name in ("settings.json", "evaluation/scores.json", "log.csv"):
+        content = (run / name).read_bytes()
+        for number in range(100):
+            if number % 2 and name.endswith(".json"):
+                changed = json.dumps(values_changed(json.loads(content), rng)).encode()
+            else:
+                changed = bytearray(content)
+                start = rng.randrange(len(content))
+                changed[start : start + rng.choice([1, 9])] = rng.randbytes(rng.choice([0, 1, 9]))
+            (run / name).write_bytes(changed)
+            try:
+                write_report(run)
+            except SodkerasError as error:
+                assert str(error).endswith(f"Received: {run / name}")
+        (run / name).write_bytes(b"[" * 100_000 if name.endswith(".json") else b"\0" * 1000)
+        with pytest.raises(SodkerasError, match=f"Received: {run / name}"):
+            write_report(run)
+        (run / name).write_bytes(content)
+    (run / "samples/01-horses-horse001/map-last.png").write_bytes(b"no number, and not shown")
+    write_report(run)

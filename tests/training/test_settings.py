@@ -48,6 +48,8 @@ def test_values_are_python_literals_or_texts():
         "h": "path/to.keras",
         "i": None,  # as settings.json and the cards have it
     }
+    for text in ("{[]: 1}", "[" * 10_000, "9" * 5000):  # no literals that Python can make
+        assert parse_changes([f"a={text}"]) == {"a": text}
     with pytest.raises(SodkerasError, match=r"KEY=VALUE\. Received: learning_rate"):
         parse_changes(["learning_rate"])
 
@@ -57,6 +59,9 @@ def test_values_are_python_literals_or_texts():
     [
         ({"learning_rat": 1}, "did you mean learning_rate"),
         ({"learning_rate.x": 1}, "no such setting.*Received: learning_rate.x"),
+        ({1: 2}, "no such setting.*Received: 1"),
+        ({"arguments.width": 1.0, "arguments.width.more": 1}, "nothing inside the setting width: it is 1.0. Received"),
+        ({"learning_rate": 10**400}, "under 1e308"),
         ({"zzzz": 1}, "there are network, arguments"),
         ({"epochs": 0}, "epochs must be at least 1. Received: 0"),
         ({"epochs": 1.5}, "epochs is a whole number. Received: 1.5"),
