@@ -1,5 +1,4 @@
 import builtins
-import collections
 import csv
 import io
 import signal
@@ -14,12 +13,11 @@ import pytest
 
 from helpers import photo, write_photo
 from sodkeras import Predictor, Preprocessing, SodkerasError
+from sodkeras.data import Pair
 from sodkeras.models.base import SaliencyModel
 from sodkeras.training import run_log
 from sodkeras.training.log_file import read_log
 from sodkeras.training.run_log import ProgressLine, RunLog
-
-Pair = collections.namedtuple("Pair", "picture mask set")
 
 
 def one_layer_model(seed=0):
