@@ -110,10 +110,11 @@ def rounding(run, batch, expected):
         expected: what `run` gave for it.
 
     Returns:
-        Twenty times the largest change of the result when the pictures change in the last digits of float32.
+        Twenty times the largest change of the result when the pictures change in the last digits of float32, up or
+        down.
     """
-    changed = run(batch * np.float32(1 + 2**-20))
-    return _TIMES_ROUNDING * float(np.max(np.abs(expected - changed), initial=0))
+    changed = [run(batch * np.float32(factor)) for factor in (1 + 2**-20, 1 - 2**-20)]
+    return _TIMES_ROUNDING * float(max(np.max(np.abs(expected - each), initial=0) for each in changed))
 
 
 def compare(reference, candidate, pictures, progress=iter, observe=None):

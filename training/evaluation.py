@@ -37,7 +37,9 @@ def evaluate(models, pairs, folder):
                 of_set = [pair for pair in of_set if pair.weight] or of_set
                 files = [(pair.picture, pair.mask) for pair in of_set]
                 value = of_set[0].mask_value
-                evaluator, failed = score_model(predictor, files, {"metrics": METRICS}, bar.update, mask_value=value)
+                maps = {pair.mask for pair in of_set if pair.is_map}
+                how = {"mask_value": value, "maps": maps}
+                evaluator, failed = score_model(predictor, files, {"metrics": METRICS}, bar.update, **how)
                 failures |= dict(failed)
                 try:
                     evaluator.check_masks()

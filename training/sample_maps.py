@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from sodkeras import compositing
+from sodkeras.data.samples import read_pair
 from sodkeras.files import whole_file
-from sodkeras.masks import read_mask
-from sodkeras.pictures import encode_jpeg, read_picture, write_png
+from sodkeras.pictures import encode_jpeg, write_png
 
 # The longer side of what is kept: enough to see a map by.
 _SIDE = 320
@@ -43,7 +43,7 @@ class SampleMaps:
         self._inference = model.inference_model()
         self._samples = {}
         for name, pair in self._pairs.items():
-            picture, mask = read_picture(pair.picture), read_mask(pair.mask, pair.mask_value)
+            picture, mask = read_pair(pair)
             small = _small(picture)
             mask = cv2.resize(mask, small.shape[1::-1], interpolation=cv2.INTER_AREA)
             self._samples[name] = model.preprocessing(picture), small, mask

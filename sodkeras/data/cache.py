@@ -105,7 +105,7 @@ class OnDisk:
 def _digest(pairs):
     def of_pair(pair):
         files = (hashlib.sha256(read_bytes(path)).digest() for path in (pair.picture, pair.mask))
-        return b"".join(files) + str(pair.mask_value).encode()
+        return b"".join(files) + f"{pair.mask_value} {pair.is_map}".encode()
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as executor:
         digests = executor.map(of_pair, pairs)

@@ -122,7 +122,7 @@ def _look(pair):
     """(problems, digest of the picture's file or None, counts of what `_of_sets` asks about the mask)."""
     problems, read = [], []
     # As `sodkeras.data.samples.read_pair` reads it.
-    mask_reader = (lambda path: read_mask(path, pair.mask_value)) if pair.weight else read_map
+    mask_reader = read_map if pair.is_map else (lambda path: read_mask(path, pair.mask_value))
     for path, reader in ((pair.picture, read_picture), (pair.mask, mask_reader)):
         try:
             read.append(reader(path))

@@ -33,6 +33,7 @@ class Pair:
         set: the name of the data set that they belong to; begins with "synthetic" where they were generated.
         weight: how much it counts in the loss, in [0, 1].
         mask_value: the object's value in the mask, see `sodkeras.masks.read_mask`; None for a mask without classes.
+        soft: whether the mask is a teacher's map, of which all shades are meant (`sodkeras pseudo-label`).
     """
 
     picture: pathlib.Path
@@ -40,6 +41,12 @@ class Pair:
     set: str
     weight: float = 1.0
     mask_value: int | None = None
+    soft: bool = False
+
+    @property
+    def is_map(self):
+        """Whether the mask is read as a saliency map: a teacher's, or any where it counts for nothing."""
+        return self.soft or not self.weight
 
     @property
     def stem(self):
@@ -167,7 +174,8 @@ def _from_list(name, path):
                 f"A list of pairs has a picture, its mask and, if wanted, a weight from 0 to 1 in each line, separated "
                 f"by a comma, a tab or spaces. Received: line {number} of {path}: {line}"
             )
-        pairs.append(_pair(path.parent / fields[0], path.parent / fields[1], name, weight))
+        pair = _pair(path.parent / fields[0], path.parent / fields[1], name, weight)
+        pairs.append(dataclasses.replace(pair, soft=path.name == OWN_LIST and len(fields) == 3))
     if not pairs:
         raise SodkerasError(f"The list names no pairs. Received: {path}")
     return PairSet(pairs[0].set if len({pair.set for pair in pairs}) == 1 else name, tuple(pairs))

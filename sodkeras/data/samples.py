@@ -28,10 +28,10 @@ class PairFiles:
 def read_pair(pair):
     """Reads a pair, see `PairFiles` and `sodkeras.masks.read_mask`.
 
-    The mask of a pair that weighs nothing may be anything, such as the faint map of a teacher that found no object.
+    A teacher's map is read as it is, however faint, and so is any mask that counts for nothing.
     """
     picture = read_picture(pair.picture)
-    mask = read_mask(pair.mask, pair.mask_value) if pair.weight else read_map(pair.mask)
+    mask = read_map(pair.mask) if pair.is_map else read_mask(pair.mask, pair.mask_value)
     if picture.shape[:2] != mask.shape:
         raise SodkerasError(
             "A mask has its picture's size; make one of that size or leave the pair out. "

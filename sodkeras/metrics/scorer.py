@@ -45,7 +45,7 @@ def score_files(pairs, settings, resize=False, mask_value=None):
     return evaluator, failures
 
 
-def score_model(predictor, pairs, settings, progress=lambda count: None, keep=None, mask_value=None):
+def score_model(predictor, pairs, settings, progress=lambda count: None, keep=None, mask_value=None, maps=()):
     """Scores what a model finds in 8 bit at the pictures' own size, as the papers score the files they save.
 
     Args:
@@ -55,6 +55,7 @@ def score_model(predictor, pairs, settings, progress=lambda count: None, keep=No
         progress: called with 1 after each pair.
         keep: a folder to write the scored maps to, as STEM.png.
         mask_value: see `sodkeras.masks.read_mask`.
+        maps: paths of masks that are a teacher's maps.
 
     Returns:
         The `Evaluator`, and a list of (picture path, error) for pairs that could not be scored.
@@ -65,7 +66,7 @@ def score_model(predictor, pairs, settings, progress=lambda count: None, keep=No
         try:
             if picture is None:
                 raise result
-            mask = read_mask(masks[path], mask_value)
+            mask = read_map(masks[path]) if masks[path] in maps else read_mask(masks[path], mask_value)
             levels = Pair(result, mask).levels
             if keep:
                 write_png(keep / f"{path.stem}.png", levels)

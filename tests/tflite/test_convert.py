@@ -213,7 +213,7 @@ def test_a_bad_calibration_picture_is_named_and_nothing_is_left(model, tmp_path)
 
 def test_a_source_that_is_no_model_is_one_sentence(tmp_path):
     (tmp_path / "text.keras").write_text("no model")
-    with pytest.raises(SodkerasError, match=r"not a \.keras model.*text\.keras"):
+    with pytest.raises(SodkerasError, match=r"no(t a|) \.keras.*text\.keras"):
         convert(tmp_path / "text.keras", tmp_path)
 
 
