@@ -94,6 +94,20 @@ def test_a_map_of_next_to_nothing_can_be_trained_on(photos, tmp_path):
     assert not read_pair(find_pairs([list_file])[0])[1].any()
 
 
+def test_a_map_of_few_greys_is_no_mask_of_classes(photos, tmp_path):
+    class Unsure(Teacher):
+        def predict(self, picture):
+            steps = np.linspace(0.45, 0.6, picture.shape[1], dtype=np.float32).round(2)
+            return np.broadcast_to(steps, picture.shape[:2])
+
+    list_file, _ = pseudo_label(Unsure(), photos, tmp_path / "out", progress=False)
+    (pair, *_) = pairs = find_pairs([list_file])
+    assert pair.soft and not any(problem.fatal for problem in check_pairs(pairs, progress=False))
+    written = cv2.imread(str(pair.mask), cv2.IMREAD_UNCHANGED)
+    assert 2 < len(np.unique(written)) < 64
+    np.testing.assert_array_equal(read_pair(pair)[1], written)
+
+
 def test_certainty():
     crisp = np.zeros((50, 50), np.uint8)
     crisp[10:30, 10:30] = 255
