@@ -97,7 +97,7 @@ def test_a_map_of_next_to_nothing_can_be_trained_on(photos, tmp_path):
 def test_a_map_of_few_greys_is_no_mask_of_classes(photos, tmp_path):
     class Unsure(Teacher):
         def predict(self, picture):
-            steps = np.linspace(0.45, 0.6, picture.shape[1], dtype=np.float32).round(2)
+            steps = np.linspace(0.45, 0.6, picture.shape[0], dtype=np.float32)[:, None]
             return np.broadcast_to(steps, picture.shape[:2])
 
     list_file, _ = pseudo_label(Unsure(), photos, tmp_path / "out", progress=False)
