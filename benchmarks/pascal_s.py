@@ -38,8 +38,8 @@ class OnnxRuntime:
 
 def main(_):
     from sodkeras import weights
+    from sodkeras.masks import read_mask
     from sodkeras.metrics import Evaluator
-    from sodkeras.metrics.folders import read_grey
     from sodkeras.pictures import find_pictures, read_picture
     from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
     from sodkeras.tflite.convert import convert
@@ -60,7 +60,7 @@ def main(_):
     without_empty = {name: Evaluator(["f"], count_empty_masks=False) for name in runtimes}
     for path in tqdm(find_pictures([data / "images"]), unit="picture"):
         picture = read_picture(path)
-        mask = read_grey(data / "masks" / f"{path.stem}.png")
+        mask = read_mask(data / "masks" / f"{path.stem}.png")
         batch = preprocessing(picture)
         for name, runtime in runtimes.items():
             saliency_map = preprocessing.restore(runtime(batch)[0], picture.shape[:2])

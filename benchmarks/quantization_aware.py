@@ -76,8 +76,8 @@ def main(_):
 def _score(runtime, pairs):
     from tqdm import tqdm
 
+    from sodkeras.data.samples import read_mask_of
     from sodkeras.metrics import Evaluator
-    from sodkeras.metrics.folders import read_grey
     from sodkeras.pictures import read_picture
 
     evaluator = Evaluator(["mae", "f"])
@@ -86,7 +86,7 @@ def _score(runtime, pairs):
         batch = runtime.preprocessing(picture)
         evaluator.update(
             runtime.preprocessing.restore(runtime(batch)[0], picture.shape[:2]),
-            read_grey(pair.mask),
+            read_mask_of(pair),
         )
     result = evaluator.result()
     return {"max_f": f"{result['max_f']:.4f}", "mae": f"{result['mae']:.4f}"}

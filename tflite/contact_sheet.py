@@ -4,18 +4,18 @@ import cv2
 import numpy as np
 
 from sodkeras.compositing import grey
-from sodkeras.metrics.folders import read_grey
 from sodkeras.pictures import read_picture
 from sodkeras.report import contact_sheet
 
 
-def write_contact_sheet(path, rows, masks, reference, candidate):
+def write_contact_sheet(path, rows, masks, read, reference, candidate):
     """Writes a PNG with a row for each picture: it, its mask if it has one, both maps and their difference.
 
     Args:
         path: the PNG; whole or absent.
         rows: `(path of a picture, what to write beside it)`.
         masks: `{stem of a picture: path of its mask}`.
+        read: reads a mask by its path.
         reference, candidate: what is compared, see `sodkeras.runtimes`.
     """
     with_masks = any(picture.stem in masks for picture, _ in rows)
@@ -28,7 +28,7 @@ def write_contact_sheet(path, rows, masks, reference, candidate):
         received = candidate(candidate.preprocessing(picture))[0]
         cells = [cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)]
         if with_masks:
-            mask = read_grey(masks[picture_path.stem]) if picture_path.stem in masks else np.zeros((1, 1), np.uint8)
+            mask = read(masks[picture_path.stem]) if picture_path.stem in masks else np.zeros((1, 1), np.uint8)
             cells.append(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST))
         cells += [grey(values) for values in (expected, received, np.abs(expected - received))]
         sheet.append((f"{picture_path.stem}\n{label}", cells))

@@ -12,11 +12,13 @@ class GroundTruthScores:
     Args:
         masks: `{stem of a picture: path of its mask}`; pictures without one are not scored.
         preprocessing: takes the maps back to the pictures' sizes.
+        read: reads a mask by its path.
     """
 
-    def __init__(self, masks, preprocessing):
+    def __init__(self, masks, preprocessing, read=read_mask):
         self._masks = masks
         self._preprocessing = preprocessing
+        self._read = read
         self._source, self._file = Evaluator(["mae", "f"]), Evaluator(["mae", "f"])
 
     def update(self, stem, picture, expected, received):
@@ -27,7 +29,7 @@ class GroundTruthScores:
         """
         if stem not in self._masks:
             return
-        mask = read_mask(self._masks[stem])
+        mask = self._read(self._masks[stem])
         for evaluator, saliency_map in ((self._source, expected), (self._file, received)):
             evaluator.update(self._preprocessing.restore(saliency_map, picture.shape[:2]), mask)
 

@@ -21,6 +21,7 @@ def evaluate(models, pairs, folder):
     """
     from tqdm import tqdm
 
+    from sodkeras.data.samples import read_mask_of
     from sodkeras.errors import SodkerasError
     from sodkeras.metrics.plots import write_curves
     from sodkeras.metrics.scorer import score_model
@@ -36,10 +37,12 @@ def evaluate(models, pairs, folder):
                 # A teacher that found nothing left a mask that says nothing.
                 of_set = [pair for pair in of_set if pair.weight] or of_set
                 files = [(pair.picture, pair.mask) for pair in of_set]
-                value = of_set[0].mask_value
-                maps = {pair.mask for pair in of_set if pair.is_map}
-                how = {"mask_value": value, "maps": maps}
-                evaluator, failed = score_model(predictor, files, {"metrics": METRICS}, bar.update, **how)
+                by_mask = {pair.mask: pair for pair in of_set}
+
+                def read(path, by_mask=by_mask):
+                    return read_mask_of(by_mask[path])
+
+                evaluator, failed = score_model(predictor, files, {"metrics": METRICS}, bar.update, read=read)
                 failures |= dict(failed)
                 try:
                     evaluator.check_masks()

@@ -26,6 +26,7 @@ import re
 
 from absl import flags
 
+from sodkeras.commands.mask_value import define_mask_value
 from sodkeras.errors import UsageError
 
 # Of each kind of problem, unless all are asked for; and of each set's pairs, on a sheet.
@@ -34,14 +35,7 @@ _SHOWN = 5
 
 def define_flags(flag_values):
     flags.DEFINE_bool("check", False, "Read every pair and print what is wrong.", flag_values=flag_values)
-    flags.DEFINE_integer(
-        "mask_value",
-        None,
-        "The object's class in masks of classes: a palette's index or a grey value; the rest is background.",
-        lower_bound=0,
-        upper_bound=65535,
-        flag_values=flag_values,
-    )
+    define_mask_value(flag_values)
     flags.DEFINE_bool("all", False, f"Print every problem, not {_SHOWN} of a kind.", flag_values=flag_values)
     flags.DEFINE_string(
         "show", None, "A .png file to draw some pairs on, picture, mask and both.", flag_values=flag_values

@@ -25,12 +25,14 @@ examples:
   sodkeras evaluate --maps=ours/{set} --maps=theirs/{set} --set=sets/ECSSD --set=sets/DUTS-TE --metrics=mae,f,s
 """
 
+import functools
 import os
 import pathlib
 import sys
 
 from absl import flags
 
+from sodkeras.commands.mask_value import define_mask_value
 from sodkeras.errors import SodkerasError, UsageError
 
 _METRICS = ["mae", "f", "f_per_image", "s", "e", "weighted_f", "boundary_f"]
@@ -47,14 +49,7 @@ def define_flags(flag_values):
     several("set", "[NAME=]FOLDER: a set's masks, or the folder around masks and pictures")
     several("images", "[SET=]FOLDER: a set's pictures, where they are not beside the masks")
     several("threshold", "[SET=]NUMBER in [0, 1): a mask's pixel is salient above it (0.5: above 127 of 255)")
-    flags.DEFINE_integer(
-        "mask_value",
-        None,
-        "The object's class in masks of classes: a palette's index or a grey value; the rest is background.",
-        lower_bound=0,
-        upper_bound=65535,
-        flag_values=flag_values,
-    )
+    define_mask_value(flag_values)
     flags.DEFINE_list("metrics", _METRICS, "What to compute.", flag_values=flag_values)
     flags.DEFINE_bool(
         "count_empty_masks", True, "Whether pictures without a salient pixel count.", flag_values=flag_values
@@ -74,6 +69,7 @@ def run(flag_values, arguments):
     from tqdm import tqdm
 
     from sodkeras.commands.startup import open_predictor
+    from sodkeras.masks import read_mask
     from sodkeras.metrics import Evaluator
     from sodkeras.metrics.plots import write_curves
     from sodkeras.metrics.scorer import score_model, scorer
@@ -114,16 +110,16 @@ def run(flag_values, arguments):
         jobs.sort(key=lambda job: sets.index(job[0]))  # a table compares methods within a set
     total = sum(len(pairs) for *_, pairs in jobs)
 
-    value = flag_values.mask_value
+    read = functools.partial(read_mask, value=flag_values.mask_value)
     rows, curves, failures, empty = [], {}, [], {}
     with scorer(processes) as score_all, tqdm(total=total, unit="picture", disable=total < 2) as bar:
         for a_set, method, predictor, pairs in jobs:
             bar.set_description(f"{method}, {a_set.name}")
             if predictor is None:
-                evaluator, failed = score_all(pairs, settings[a_set], flag_values.resize, bar.update, value)
+                evaluator, failed = score_all(pairs, settings[a_set], flag_values.resize, bar.update, read)
             else:
                 keep = pathlib.Path(flag_values.save_maps) / method / a_set.name if flag_values.save_maps else None
-                evaluator, failed = score_model(predictor, pairs, settings[a_set], bar.update, keep, value)
+                evaluator, failed = score_model(predictor, pairs, settings[a_set], bar.update, keep, read)
             failures += failed
             try:
                 evaluator.check_masks()

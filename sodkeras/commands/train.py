@@ -26,6 +26,7 @@ import sys
 
 from absl import flags
 
+from sodkeras.commands.mask_value import define_mask_value
 from sodkeras.errors import UsageError
 
 # The settings that have a flag of their own.
@@ -53,14 +54,7 @@ def define_flags(flag_values):
     flags.DEFINE_integer(
         "devices", None, "GPUs of this machine that take part; default all.", lower_bound=1, flag_values=flag_values
     )
-    flags.DEFINE_integer(
-        "mask_value",
-        None,
-        "The object's class in masks of classes: a palette's index or a grey value; the rest is background.",
-        lower_bound=0,
-        upper_bound=65535,
-        flag_values=flag_values,
-    )
+    define_mask_value(flag_values)
     flags.DEFINE_bool("check", True, "Look at every file before training.", flag_values=flag_values)
     flags.DEFINE_bool("settings", False, "Print the settings and stop.", flag_values=flag_values)
     for name, kind in _NAMED.items():

@@ -1,6 +1,6 @@
 """sodkeras verify: compares a .tflite file with the network it was made from, on pictures.
 
-usage: sodkeras verify FILE.tflite --source=MODEL --pictures=FOLDER [--masks=FOLDER]
+usage: sodkeras verify FILE.tflite --source=MODEL --pictures=FOLDER [--masks=FOLDER [--mask_value=NUMBER]]
 
 Both run on the same pictures; the exit code is 1 where they differ by more than the numerics allow. Float must give the
 same values, to its own rounding; the others are judged by the masks at 0.5 (IoU) and the mean absolute difference
@@ -18,11 +18,13 @@ example:
 """
 
 import dataclasses
+import functools
 import json
 import pathlib
 
 from absl import flags
 
+from sodkeras.commands.mask_value import define_mask_value
 from sodkeras.errors import SodkerasError, UsageError
 
 _LIMITS = {
@@ -42,6 +44,7 @@ def define_flags(flag_values):
     )
     flags.DEFINE_list("pictures", [], "Files, folders or globs of pictures.", flag_values=flag_values)
     flags.DEFINE_string("masks", None, "A folder of ground-truth masks.", flag_values=flag_values)
+    define_mask_value(flag_values)
     flags.DEFINE_integer(
         "sheet", 6, "Pictures on the contact sheet; 0 for none.", lower_bound=0, flag_values=flag_values
     )
@@ -60,6 +63,7 @@ def run(flag_values, arguments):
     from tqdm import tqdm
 
     from sodkeras.commands.startup import open_predictor
+    from sodkeras.masks import read_mask
     from sodkeras.metrics.folders import by_stem
     from sodkeras.pictures import find_pictures, read_picture
     from sodkeras.runtimes import LiteRTRuntime
@@ -77,7 +81,8 @@ def run(flag_values, arguments):
         raise SodkerasError(f"No mask has the name of a picture. Received: --masks={flag_values.masks}")
     candidate = LiteRTRuntime(path)
     reference = open_predictor(flag_values.source).runtime
-    scores = GroundTruthScores(masks, candidate.preprocessing)
+    read = functools.partial(read_mask, value=flag_values.mask_value)
+    scores = GroundTruthScores(masks, candidate.preprocessing, read)
     agreement = compare(
         reference,
         candidate,
@@ -113,7 +118,7 @@ def run(flag_values, arguments):
             )
         ],
     }
-    _write(path, report, agreement, flag_values.sheet, pictures, masks, reference, candidate)
+    _write(path, report, agreement, flag_values.sheet, pictures, masks, read, reference, candidate)
     print("they agree" if not problems else f"they do not agree: {'; '.join(problems)}")
     return 1 if problems else 0
 
@@ -136,7 +141,7 @@ def _print(path, candidate, source, agreement, census, truth, tolerance):
     print(census.partitions)
 
 
-def _write(path, report, agreement, count, pictures, masks, reference, candidate):
+def _write(path, report, agreement, count, pictures, masks, read, reference, candidate):
     from sodkeras.files import whole_file
     from sodkeras.tflite.contact_sheet import write_contact_sheet
 
@@ -147,5 +152,5 @@ def _write(path, report, agreement, count, pictures, masks, reference, candidate
     if worst:
         written.append(path.with_suffix(".verify.png"))
         rows = [(pictures[agreement.names[index]], f"IoU {agreement.iou[index]:.3f}") for index in worst]
-        write_contact_sheet(written[1], rows, masks, reference, candidate)
+        write_contact_sheet(written[1], rows, masks, read, reference, candidate)
     print(f"written: {', '.join(map(str, written))}")

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from sodkeras.data.samples import read_mask_of
 from sodkeras.errors import SodkerasError
-from sodkeras.masks import CLASSES, UNCLEAR, MaskError, orientation, read_map, read_mask
+from sodkeras.masks import CLASSES, UNCLEAR, MaskError, orientation
 from sodkeras.pictures import read_picture
 
 #: What there is to find, and what to do about it.
@@ -121,11 +122,9 @@ def stop_if_fatal(problems):
 def _look(pair):
     """(problems, digest of the picture's file or None, counts of what `_of_sets` asks about the mask)."""
     problems, read = [], []
-    # As `sodkeras.data.samples.read_pair` reads it.
-    mask_reader = read_map if pair.is_map else (lambda path: read_mask(path, pair.mask_value))
-    for path, reader in ((pair.picture, read_picture), (pair.mask, mask_reader)):
+    for path, reader in ((pair.picture, lambda: read_picture(pair.picture)), (pair.mask, lambda: read_mask_of(pair))):
         try:
-            read.append(reader(path))
+            read.append(reader())
         except MaskError as error:
             problems.append(Problem(error.kind, path, error.found))
         except SodkerasError as error:

@@ -12,7 +12,7 @@ from sodkeras import compositing
 from sodkeras.data.pairs import OWN_LIST
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, whole_file
-from sodkeras.metrics.folders import read_grey
+from sodkeras.masks import read_map
 from sodkeras.pictures import output_stems, read_picture, write_png
 
 
@@ -48,10 +48,10 @@ def pseudo_label(predictor, pictures, folder, progress=True):
                 picture = read_picture(path)
                 mirrored = predictor.predict(np.ascontiguousarray(picture[:, ::-1]))[:, ::-1]
                 mask = compositing.grey((predictor.predict(picture) + mirrored) / 2)
-                # One level of 255 is nothing; but a mask of 0 and 1 looks like one that should have been multiplied.
+                # One level of 255 is nothing; but read as a mask, 0 and 1 are black and white.
                 write_png(file, mask if mask.max() > 1 else np.zeros_like(mask))
                 made.note(file, origin)
-            mask = read_grey(file)
+            mask = read_map(file)
         except (ValueError, OSError, MemoryError) as error:
             failures.append((path, error))
             continue

@@ -26,18 +26,23 @@ class PairFiles:
 
 
 def read_pair(pair):
-    """Reads a pair, see `PairFiles` and `sodkeras.masks.read_mask`.
-
-    A teacher's map is read as it is, however faint, and so is any mask that counts for nothing.
-    """
+    """Reads a pair, see `PairFiles` and `read_mask_of`."""
     picture = read_picture(pair.picture)
-    mask = read_map(pair.mask) if pair.is_map else read_mask(pair.mask, pair.mask_value)
+    mask = read_mask_of(pair)
     if picture.shape[:2] != mask.shape:
         raise SodkerasError(
             "A mask has its picture's size; make one of that size or leave the pair out. "
             f"Received: {pair.mask} of {_size(mask)} for {pair.picture} of {_size(picture)} pixels"
         )
     return picture, mask
+
+
+def read_mask_of(pair):
+    """Reads a pair's mask, uint8 `[H, W]`, see `sodkeras.masks.read_mask`.
+
+    A teacher's map is read as it is, however faint, and so is any mask that counts for nothing.
+    """
+    return read_map(pair.mask) if pair.is_map else read_mask(pair.mask, pair.mask_value)
 
 
 def _size(array):

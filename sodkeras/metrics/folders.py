@@ -1,15 +1,10 @@
 """Sets of masks, and what is scored against them, joined by stem."""
 
-import contextlib
 import pathlib
 import re
 
-import cv2
-import numpy as np
-
 from sodkeras.errors import SodkerasError
-from sodkeras.files import read_bytes
-from sodkeras.pictures import find_pictures, read_picture
+from sodkeras.pictures import find_pictures
 
 #: Names of the folders of masks and of pictures in the sets of the field: masks, gt, ground_truth_mask, DUTS-TE-Mask,
 #: DUT-OMRON-gt-pixelwise, pixelwiseGT-new-PNG …
@@ -85,21 +80,6 @@ def by_stem(folder, suffix=""):
             raise SodkerasError(f"Two files of a folder have one stem. Received: {paths[stem]} and {path.name}")
         paths[stem] = path
     return paths
-
-
-def read_grey(path):
-    """Reads a picture's luminance, uint8 `[H, W]`; raises SodkerasError if it is missing, damaged or no picture.
-
-    What is scored or learned from is read by `sodkeras.masks`, which knows how masks are written down.
-    """
-    content = read_bytes(path)
-    # Nearly every map and mask is a PNG: one decoding instead of the three that a photo may need.
-    if content[:4] == b"\x89PNG" and b"IEND" in content[-64:]:
-        with contextlib.suppress(cv2.error):
-            grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
-            if grey is not None:
-                return grey
-    return cv2.cvtColor(read_picture(path), cv2.COLOR_RGB2GRAY)
 
 
 def _only_subfolder(folder, pattern):

@@ -23,14 +23,14 @@ def score(saliency_map, mask, evaluator, resize=False):
     evaluator.update(saliency_map, mask)
 
 
-def score_files(pairs, settings, resize=False, mask_value=None):
+def score_files(pairs, settings, resize=False, read=read_mask):
     """Scores map files against mask files in this process.
 
     Args:
         pairs: a list of (map path, mask path).
         settings: arguments of `Evaluator`.
         resize: see `score`.
-        mask_value: see `sodkeras.masks.read_mask`.
+        read: reads a mask by its path.
 
     Returns:
         The `Evaluator`, and a list of (map path, message) for pairs that could not be scored.
@@ -39,13 +39,13 @@ def score_files(pairs, settings, resize=False, mask_value=None):
     failures = []
     for map_path, mask_path in pairs:
         try:
-            score(read_map(map_path), read_mask(mask_path, mask_value), evaluator, resize)
+            score(read_map(map_path), read(mask_path), evaluator, resize)
         except (SodkerasError, MemoryError) as error:
             failures.append((map_path, str(error)))
     return evaluator, failures
 
 
-def score_model(predictor, pairs, settings, progress=lambda count: None, keep=None, mask_value=None, maps=()):
+def score_model(predictor, pairs, settings, progress=lambda count: None, keep=None, read=read_mask):
     """Scores what a model finds in 8 bit at the pictures' own size, as the papers score the files they save.
 
     Args:
@@ -54,8 +54,7 @@ def score_model(predictor, pairs, settings, progress=lambda count: None, keep=No
         settings: arguments of `Evaluator`.
         progress: called with 1 after each pair.
         keep: a folder to write the scored maps to, as STEM.png.
-        mask_value: see `sodkeras.masks.read_mask`.
-        maps: paths of masks that are a teacher's maps.
+        read: reads a mask by its path.
 
     Returns:
         The `Evaluator`, and a list of (picture path, error) for pairs that could not be scored.
@@ -66,7 +65,7 @@ def score_model(predictor, pairs, settings, progress=lambda count: None, keep=No
         try:
             if picture is None:
                 raise result
-            mask = read_map(masks[path]) if masks[path] in maps else read_mask(masks[path], mask_value)
+            mask = read(masks[path])
             levels = Pair(result, mask).levels
             if keep:
                 write_png(keep / f"{path.stem}.png", levels)
@@ -79,15 +78,15 @@ def score_model(predictor, pairs, settings, progress=lambda count: None, keep=No
 
 @contextlib.contextmanager
 def scorer(processes):
-    """Gives `score_all(pairs, settings, resize, progress, mask_value=None)`: `score_files` over processes.
+    """Gives `score_all(pairs, settings, resize, progress, read=read_mask)`: `score_files` over processes.
 
     The results have the same bits for any number of processes. `progress` is called with the number of pairs done since
     its last call.
     """
     if processes == 1:
 
-        def score_all(pairs, settings, resize, progress, mask_value=None):
-            parts = (score_files(chunk, settings, resize, mask_value) for chunk in _chunks(pairs))
+        def score_all(pairs, settings, resize, progress, read=read_mask):
+            parts = (score_files(chunk, settings, resize, read) for chunk in _chunks(pairs))
             return _merge(parts, settings, progress)
 
         yield score_all
@@ -97,8 +96,8 @@ def scorer(processes):
         processes, mp_context=multiprocessing.get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
     )
 
-    def score_all(pairs, settings, resize, progress, mask_value=None):
-        futures = [pool.submit(score_files, chunk, settings, resize, mask_value) for chunk in _chunks(pairs)]
+    def score_all(pairs, settings, resize, progress, read=read_mask):
+        futures = [pool.submit(score_files, chunk, settings, resize, read) for chunk in _chunks(pairs)]
         done = (future.result() for future in concurrent.futures.as_completed(futures))
         return _merge(done, settings, progress)
 

@@ -84,6 +84,12 @@ def test_masks_are_read_as_they_are_scored_elsewhere(folder, tmp_path, capsys):
     truth = json.loads(path.read_text())["ground_truth"]
     assert verify(folder, f"--masks={tmp_path}", "--sheet=0", "--max_f_loss=0.02") == 0
     assert json.loads(path.read_text())["ground_truth"] == truth
+    for seed in (1, 2):  # classes, of which 15 is the object
+        classes = cv2.imread(str(folder / f"masks/{seed}.png"), cv2.IMREAD_GRAYSCALE) // 17
+        classes[:8, :8][classes[:8, :8] == 0] = 7
+        cv2.imwrite(str(tmp_path / f"{seed}.png"), classes)
+    assert verify(folder, f"--masks={tmp_path}", "--mask_value=15", "--sheet=1", "--max_f_loss=0.02") == 0
+    assert json.loads(path.read_text())["ground_truth"] == truth
     for seed in (1, 2):
         cv2.imwrite(str(tmp_path / f"{seed}.png"), np.zeros_like(mask))
     capsys.readouterr()
