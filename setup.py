@@ -43,7 +43,7 @@ setup(
         "onnx>=1.17",  # reads the released U²-Net files
         # opencv-python without its windows: the same cv2, but no libGL is needed, which a bare server or board lacks.
         "opencv-python-headless>=4.11",
-        "pillow>=10",  # palettes and EXIF of masks
+        "pillow>=11.3",  # reads pictures; AVIF since then
         "pooch>=1.8",  # downloads, checked and put in place in one step
         "tabulate>=0.9",
         "tensorflow>=2.20",
@@ -52,8 +52,10 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
+        "heic": ["pillow-heif>=1.0"],
         "test": [
             "onnxruntime>=1.20",
+            "pillow-heif>=1.0",
             "psutil>=5.9",
             "pysodmetrics>=1.5",
             "pytest>=8",

@@ -38,9 +38,9 @@ class OnnxRuntime:
 
 def main(_):
     from sodkeras import weights
-    from sodkeras.masks import read_mask
     from sodkeras.metrics import Evaluator
     from sodkeras.pictures import find_pictures, read_picture
+    from sodkeras.pictures.masks import read_mask
     from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
     from sodkeras.tflite.convert import convert
 

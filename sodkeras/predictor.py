@@ -2,10 +2,15 @@
 
 import collections
 import concurrent.futures
+import io
+import threading
 
-from sodkeras import compositing
-from sodkeras.pictures import encode_png, read_picture
+from sodkeras.pictures import compositing, encode_png, read_photo
+from sodkeras.pictures.read import PICTURE_ERRORS
 from sodkeras.runtimes import open_runtime
+
+# Pixels that `Predictor.stream` holds of pictures read ahead: two photos of 24 megapixels.
+_PIXELS_AHEAD = 48_000_000
 
 
 class Predictor:
@@ -38,13 +43,14 @@ class Predictor:
         """Predicts one picture, at its own size (after EXIF rotation), and answers in kind.
 
         Args:
-            image: anything `sodkeras.pictures.read_picture` takes.
+            image: anything `sodkeras.pictures.read_photo` takes.
             output: "map"; "overlay", the map laid over the photo; or "cutout", the photo with the map as transparency.
 
         Returns:
             For a path or an array, an array: the map as float32 `[H, W]` in [0, 1], an overlay as RGB or a cut-out as
-            RGBA, uint8. For bytes, a PNG file's bytes; for a PIL image, a PIL image of mode L, RGB or RGBA: there the
-            map has 8 bits.
+            RGBA, uint8. For bytes or an open file, a PNG file's bytes; for a PIL image, a PIL image of mode L, RGB or
+            RGBA: there the map has 8 bits. They keep the photo's colour profile, resolution and date, see
+            `sodkeras.pictures.decode.Tags`.
 
         Raises:
             SodkerasError: if the picture cannot be read.
@@ -52,22 +58,23 @@ class Predictor:
         """
         if output not in self.OUTPUTS:
             raise ValueError(f"Predictor gives the outputs {self.OUTPUTS}. Received: {output!r}")
-        picture = read_picture(image)
+        picture, tags = read_photo(image)
         saliency_map = self.predict(picture)
-        is_bytes = isinstance(image, (bytes, bytearray, memoryview))
+        is_file = isinstance(image, (bytes, bytearray, memoryview)) or hasattr(image, "read")
         is_pil = hasattr(image, "getexif")
         if output == "overlay":
             result = compositing.overlay(picture, saliency_map)
         elif output == "cutout":
             result = compositing.cut_out(picture, saliency_map)
         else:
-            result = compositing.grey(saliency_map) if is_bytes or is_pil else saliency_map
-        if is_bytes:
-            return encode_png(result)
+            result = compositing.grey(saliency_map) if is_file or is_pil else saliency_map
+        if is_file or is_pil:
+            result = encode_png(result, tags)
         if is_pil:
             from PIL import Image
 
-            return Image.fromarray(result)
+            result = Image.open(io.BytesIO(result))
+            result.load()
         return result
 
     def predict(self, picture):
@@ -83,31 +90,76 @@ class Predictor:
         """Predicts many pictures; reads the next few while the network works, and never holds more.
 
         Args:
-            images: an iterable of anything `read_picture` takes.
-            ahead: pictures read ahead.
+            images: an iterable of anything `sodkeras.pictures.read_photo` takes.
+            ahead: pictures read ahead, fewer where they are of more than 48 million pixels together.
 
         Yields:
-            For each image, in order, `(image, picture, saliency_map)` as in `predict`; where reading failed,
-            `(image, None, error)` with the error, so that one bad file does not end the rest.
+            For each image, in order, `(image, photo, saliency_map)`: a `sodkeras.pictures.Photo`, and the map as in
+            `predict`; where that failed, `(image, None, error)` with the error, so that one bad file does not end the
+            rest.
         """
         images = iter(images)
-        waiting = collections.deque()
+        waiting, room = collections.deque(), _Room()
         with concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="read") as reader:
 
             def submit_next():
                 for image in images:
-                    waiting.append((image, reader.submit(read_picture, image)))
+                    waiting.append((image, reader.submit(room.read, image)))
                     return
 
-            for _ in range(ahead + 1):
-                submit_next()
-            while waiting:
-                image, future = waiting.popleft()
-                try:
-                    picture = future.result()
-                except (ValueError, OSError, MemoryError) as error:
-                    yield image, None, error
-                else:
+            try:
+                for _ in range(ahead + 1):
+                    submit_next()
+                while waiting:
+                    image, future = waiting.popleft()
+                    photo, result, pixels = future.result()
                     del future
-                    yield image, picture, self.predict(picture)
-                submit_next()
+                    if photo is not None:
+                        try:
+                            result = self.predict(photo.pixels)
+                        except PICTURE_ERRORS as error:
+                            photo, result = None, error
+                    found = [(image, photo, result)]
+                    del photo, result
+                    yield found.pop()  # a large one goes when the caller lets go of it
+                    room.give_back(pixels)
+                    submit_next()
+            finally:
+                room.close()
+
+
+class _Room:
+    """Room for the pixels of pictures that are read ahead; one picture always fits."""
+
+    def __init__(self):
+        self._held, self._is_closed = 0, False
+        self._changed = threading.Condition()
+
+    def read(self, image):
+        """(photo, None, its pixels), or (None, error, pixels), once there is room for it."""
+        taken = 0
+
+        def take(pixels):
+            nonlocal taken
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._is_closed or not self._held or self._held + pixels <= _PIXELS_AHEAD
+                )
+                self._held += pixels
+            taken = pixels
+
+        try:
+            return read_photo(image, take), None, taken
+        except PICTURE_ERRORS as error:
+            return None, error, taken
+
+    def give_back(self, pixels):
+        with self._changed:
+            self._held -= pixels
+            self._changed.notify_all()
+
+    def close(self):
+        """Lets every reader go on."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()

@@ -1,6 +1,7 @@
 """One class, any picture, Keras or LiteRT: the same kind of answer."""
 
 import io
+import time
 
 import cv2
 import keras
@@ -10,6 +11,7 @@ from PIL import Image
 
 from helpers import photo, tiny_model, write_photo
 from sodkeras import Predictor, SodkerasError
+from sodkeras.pictures import read_photo
 from sodkeras.tflite.convert import convert
 
 
@@ -81,14 +83,62 @@ def test_stream_goes_on_past_bad_files_and_never_reads_far_ahead(files, tmp_path
             yield path
 
     done = []
-    for image, picture, result in predictor.stream(feed(), ahead=2):
+    for image, found, result in predictor.stream(feed(), ahead=2):
         done.append(image)
         assert len(taken) <= len(done) + 2
         if image == paths[2]:
-            assert picture is None and isinstance(result, SodkerasError)
+            assert found is None and isinstance(result, SodkerasError)
         else:
             np.testing.assert_array_equal(result, predictor(image))
     assert done == paths
+
+
+def test_large_pictures_are_not_read_ahead(files, tmp_path, monkeypatch):
+    paths = [write_photo(tmp_path / f"{index}.png", seed=index) for index in range(5)]
+    paths[1].write_bytes(b"no picture")
+    monkeypatch.setattr("sodkeras.predictor._PIXELS_AHEAD", 60 * 80 + 1)  # one of them fits
+    decoded = []
+
+    def read(source, announce):
+        photo = read_photo(source, announce)
+        decoded.append(source)
+        return photo
+
+    monkeypatch.setattr("sodkeras.predictor.read_photo", read)
+    for number, (path, found, _) in enumerate(Predictor(files[-1]).stream(paths)):
+        time.sleep(0.05)  # for the reader to go too far
+        assert path == paths[number]
+        # Beside a file that is no picture there is room for the next.
+        assert decoded == (
+            [*paths[:1], paths[2]] if found is None else [one for one in paths[: number + 1] if one != paths[1]]
+        )
+    stopped = Predictor(files[-1]).stream(paths)
+    next(stopped)
+    stopped.close()  # while the next one waits for room
+
+
+def test_what_cannot_be_computed_ends_one_picture(files, tmp_path, monkeypatch):
+    paths = [write_photo(tmp_path / f"{index}.png") for index in range(3)]
+    predictor, errors = Predictor(files[-1]), iter([MemoryError(), cv2.error("no memory"), None])
+
+    def predict(self, picture):
+        if error := next(errors):
+            raise error
+        return "a map"
+
+    monkeypatch.setattr(Predictor, "predict", predict)
+    found = [(read is None, result) for _, read, result in predictor.stream(paths)]
+    assert [failed for failed, _ in found] == [True, True, False] and found[2][1] == "a map"
+
+
+def test_a_result_says_what_its_photo_says(files):
+    buffer = io.BytesIO()
+    Image.fromarray(photo()).save(buffer, "JPEG", dpi=(300, 300))
+    predictor = Predictor(files[-1])
+    buffer.seek(0)
+    content = predictor(buffer, "cutout")
+    for result in (Image.open(io.BytesIO(content)), predictor(Image.open(buffer), "cutout")):
+        assert result.mode == "RGBA" and round(result.info["dpi"][0]) == 300
 
 
 @pytest.mark.parametrize(

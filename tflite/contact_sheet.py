@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from sodkeras.compositing import grey
 from sodkeras.pictures import read_picture
+from sodkeras.pictures.compositing import grey
 from sodkeras.report import contact_sheet
 
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from sodkeras.masks import read_mask
 from sodkeras.metrics import Evaluator
+from sodkeras.pictures.masks import read_mask
 
 
 class GroundTruthScores:
@@ -25,7 +25,7 @@ class GroundTruthScores:
         """Scores one picture, RGB uint8 `[H, W, 3]`: the source's map and the file's, both `[h, w]`.
 
         Raises:
-            SodkerasError: if its mask cannot be read, see `sodkeras.masks.read_mask`, or has another size.
+            SodkerasError: if its mask cannot be read, see `sodkeras.pictures.masks.read_mask`, or has another size.
         """
         if stem not in self._masks:
             return

@@ -1,5 +1,7 @@
 """What a run's networks score on its sets, as `sodkeras evaluate` would say it."""
 
+import sys
+
 #: What is computed: the field's usual four, see `sodkeras.metrics.METRICS`.
 METRICS = ("mae", "f", "s", "e")
 
@@ -30,7 +32,7 @@ def evaluate(models, pairs, folder):
 
     rows, curves, failures = [], {}, {}
     total = len(models) * sum(map(len, pairs.values()))
-    with tqdm(total=total, unit="picture", desc="scoring", disable=None) as bar:
+    with tqdm(total=total, unit="picture", desc="scoring", disable=None if sys.stderr else True) as bar:
         for method, path in models.items():
             predictor = Predictor(str(path))
             for name, of_set in pairs.items():

@@ -1,5 +1,6 @@
 """Callbacks that say what a training run does: to its folder, and to whoever watches."""
 
+import io
 import math
 import numbers
 import pathlib
@@ -132,7 +133,7 @@ class ProgressLine(_CountsSteps):
         self.total_steps = total_steps
         self.batch = batch
         self.interval = interval
-        self._stream = stream or sys.stderr
+        self._stream = stream or sys.stderr or io.StringIO()  # a program without a console has none
 
     def on_train_begin(self, logs=None):
         self._start = None

@@ -6,10 +6,9 @@ import cv2
 import keras
 import numpy as np
 
-from sodkeras import compositing
 from sodkeras.data.samples import read_pair
 from sodkeras.files import whole_file
-from sodkeras.pictures import encode_jpeg, write_png
+from sodkeras.pictures import compositing, encode_jpeg, write_png
 
 # The longer side of what is kept: enough to see a map by.
 _SIDE = 320

@@ -118,8 +118,8 @@ def _show(sets, path, seed):
     """Writes a sheet of pairs that are drawn from each set."""
     import numpy as np
 
-    from sodkeras.compositing import overlay
     from sodkeras.data.samples import read_pair
+    from sodkeras.pictures.compositing import overlay
     from sodkeras.report import contact_sheet
 
     rows = []

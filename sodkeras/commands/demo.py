@@ -147,9 +147,8 @@ def _verdict(against, violations):
 
 
 def _write(out, predictor, pictures, maps, rows, machine):
-    from sodkeras import compositing, report
     from sodkeras.files import whole_file
-    from sodkeras.pictures import encode_jpeg, encode_png
+    from sodkeras.pictures import compositing, encode_jpeg, encode_png, report
 
     sheet = []
     parts = [

@@ -69,11 +69,11 @@ def run(flag_values, arguments):
     from tqdm import tqdm
 
     from sodkeras.commands.startup import open_predictor
-    from sodkeras.masks import read_mask
     from sodkeras.metrics import Evaluator
     from sodkeras.metrics.plots import write_curves
     from sodkeras.metrics.scorer import score_model, scorer
     from sodkeras.metrics.tables import ScoreTable, conventions
+    from sodkeras.pictures.masks import read_mask
 
     if len(arguments) not in (0, 2):
         raise UsageError(f"give the two folders MAPS and MASKS, or flags alone. Received: {' '.join(arguments)}")

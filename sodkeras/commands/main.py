@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import traceback
+import warnings
 
 from absl import flags
 
@@ -39,12 +40,17 @@ Start with:  sodkeras demo
 Then:        sodkeras predict photo.jpg --out=maps
 Help:        sodkeras VERB --help
 
-Every verb takes --debug, which shows where in the code an error arose.
+Every verb takes --debug, which shows where in the code an error arose, and --max_pixels, the most that a picture may
+have (200 million): of a larger one no more than the header is read.
 Exit codes: 0 done, 1 failed, 2 wrong use."""
 
 
 def main(argv=None):
     """Runs one command and returns its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+    _open_streams()
+    # Of the usual 16 MB, the memory of a large picture is not given back, only kept for the next one.
+    os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged pictures, which we name ourselves
     prepare_tensorflow()
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
@@ -52,6 +58,13 @@ def main(argv=None):
     except BrokenPipeError:  # the reader of our output has had enough, as in `sodkeras … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _open_streams():
+    """Gives what a daemon or a program without a console lacks, and what progress bars write to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (stays open)
 
 
 def prepare_tensorflow():
@@ -89,6 +102,9 @@ def _run(argv):
     flag_values = flags.FlagValues()
     module.define_flags(flag_values)
     flags.DEFINE_bool("debug", False, "Show the traceback of an error.", flag_values=flag_values)
+    flags.DEFINE_integer(
+        "max_pixels", None, "The most pixels that a picture may have.", lower_bound=1, flag_values=flag_values
+    )
     if {"-h", "--help", "-help"} & set(rest):
         print(f"{module.__doc__.strip()}\n\nflags:\n{_flag_help(flag_values)}")
         return 0
@@ -96,6 +112,8 @@ def _run(argv):
         arguments = flag_values([f"sodkeras {verb}", *rest])[1:]
     except flags.Error as error:
         return _fail(2, f"sodkeras {verb}: {error} (see sodkeras {verb} --help)")
+    if flag_values.max_pixels:
+        os.environ["SODKERAS_MAX_PIXELS"] = str(flag_values.max_pixels)  # for this process and those that it starts
     try:
         return module.run(flag_values, arguments)
     except UsageError as error:

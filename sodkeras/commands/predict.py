@@ -40,38 +40,42 @@ def define_flags(flag_values):
 def run(flag_values, arguments):
     from tqdm import tqdm
 
-    from sodkeras import compositing
+    from sodkeras.commands.pictures import named_pictures
     from sodkeras.commands.startup import open_predictor
-    from sodkeras.pictures import find_pictures, output_stems, without_results, write_png
+    from sodkeras.pictures import compositing, output_stems, without_results, write_png
+    from sodkeras.pictures.read import PICTURE_ERRORS
     from sodkeras.predictor import Predictor
 
-    if not arguments:
-        raise UsageError("name at least one picture, folder or glob")
     unknown = sorted(set(flag_values.write) - set(Predictor.OUTPUTS))
     if unknown or not flag_values.write:
         raise UsageError(f"--write takes {', '.join(Predictor.OUTPUTS)}. Received: {','.join(flag_values.write)}")
     folder = pathlib.Path(flag_values.out)
-    found = find_pictures(arguments)
+    found = named_pictures(arguments)
     pictures = without_results(found, folder, Predictor.OUTPUTS)
     if len(pictures) < len(found):
         print(f"{len(found) - len(pictures)} files in {folder} are results of others there and were left out")
     stems = output_stems(pictures)
     predictor = open_predictor(flag_values.model, flag_values.threads)
     make = {
-        "map": lambda picture, saliency_map: compositing.grey(saliency_map),
+        "map": lambda picture, levels: levels,
         "overlay": compositing.overlay,
         "cutout": compositing.cut_out,
     }
     failures = []
-    progress = tqdm(predictor.stream(pictures), total=len(pictures), unit="picture", disable=len(pictures) < 2)
-    for path, picture, result in progress:
-        try:
-            if picture is None:
-                raise result
-            for kind in flag_values.write:
-                write_png(folder / f"{stems[path]}_{kind}.png", make[kind](picture, result))
-        except (ValueError, OSError, MemoryError) as error:
-            failures.append((path, error))
+    with tqdm(total=len(pictures), unit="picture", disable=len(pictures) < 2) as bar:
+        for path, photo, result in predictor.stream(pictures):
+            try:
+                if photo is None:
+                    raise result
+                result = compositing.grey(result)  # a quarter of the memory, which counts with 100 megapixels
+                for kind in flag_values.write:
+                    made = make[kind](photo.pixels, result)
+                    write_png(folder / f"{stems[path]}_{kind}.png", made, photo.tags, overwrite=True)
+                    del made
+            except PICTURE_ERRORS as error:
+                failures.append((path, error))
+            del photo, result  # before the next is read
+            bar.update()
     done = len(pictures) - len(failures)
     if done:
         print(f"{done} of {len(pictures)} pictures done, {', '.join(flag_values.write)} in {folder}")

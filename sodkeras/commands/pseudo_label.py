@@ -28,15 +28,13 @@ def define_flags(flag_values):
 
 
 def run(flag_values, arguments):
+    from sodkeras.commands.pictures import named_pictures
     from sodkeras.commands.startup import open_predictor
     from sodkeras.data.pseudo_labels import pseudo_label
-    from sodkeras.pictures import find_pictures
 
-    if not arguments:
-        raise UsageError("name at least one picture, folder or glob")
     if not flag_values.out:
         raise UsageError("name --out")
-    pictures = find_pictures(arguments)
+    pictures = named_pictures(arguments)
     predictor = open_predictor(flag_values.model, flag_values.threads)
     list_file, failures = pseudo_label(predictor, pictures, flag_values.out, progress=sys.stderr.isatty())
     print(f"{len(pictures) - len(failures)} of {len(pictures)} pictures labelled, {list_file}")

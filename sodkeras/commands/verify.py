@@ -63,9 +63,9 @@ def run(flag_values, arguments):
     from tqdm import tqdm
 
     from sodkeras.commands.startup import open_predictor
-    from sodkeras.masks import read_mask
     from sodkeras.metrics.folders import by_stem
     from sodkeras.pictures import find_pictures, read_picture
+    from sodkeras.pictures.masks import read_mask
     from sodkeras.runtimes import LiteRTRuntime
     from sodkeras.tflite.census import take_census
     from sodkeras.tflite.ground_truth import GroundTruthScores, violations

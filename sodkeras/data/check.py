@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from sodkeras.data.samples import read_mask_of
 from sodkeras.errors import SodkerasError
-from sodkeras.masks import CLASSES, UNCLEAR, MaskError, orientation
 from sodkeras.pictures import read_picture
+from sodkeras.pictures.decode import orientation
+from sodkeras.pictures.masks import CLASSES, UNCLEAR, MaskError
 
 #: What there is to find, and what to do about it.
 ADVICE = {

@@ -5,7 +5,6 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-import re
 
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes
@@ -19,9 +18,8 @@ LIST_SUFFIXES = (".txt", ".csv", ".lst")
 OWN_LIST = "pairs.csv"
 
 # Where pictures and masks share a folder, the masks are the PNGs (MSRA-B, MSRA10K).
-_LOSSY = (".jpg", ".jpeg")
+_LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif")
 _DEPTH = 3
-_HEADER = re.compile(r"picture\s*,\s*mask(\s*,\s*weight)?", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +30,8 @@ class Pair:
         picture, mask: the files.
         set: the name of the data set that they belong to; begins with "synthetic" where they were generated.
         weight: how much it counts in the loss, in [0, 1].
-        mask_value: the object's value in the mask, see `sodkeras.masks.read_mask`; None for a mask without classes.
+        mask_value: the object's value in the mask, see `sodkeras.pictures.masks.read_mask`; None for a mask without
+            classes.
         soft: whether the mask is a teacher's map, of which all shades are meant (`sodkeras pseudo-label`).
     """
 
@@ -140,7 +139,10 @@ def split_pairs(pairs, share, seed=0):
         digits = hashlib.sha256(text.encode()).hexdigest()[::-1][:12]
         sides[int(digits, 16) / 16**12 >= 1 - share].append(pair)
     if not sides[0] or (share and not sides[1]):
-        raise SodkerasError(f"Too few pairs to hold out this share of them. Received: {share} of {len(pairs)}")
+        raise SodkerasError(
+            "Too few pairs to hold this share of them out; `sodkeras train` takes --validation=DATA with pairs to "
+            f"validate with, or another --validation_share. Received: {share} of {len(pairs)}"
+        )
     return sides
 
 
@@ -163,11 +165,13 @@ def _from_list(name, path):
     pairs = []
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.strip()
-        if not line or line.startswith("#") or (number == 1 and _HEADER.fullmatch(line)):
+        if not line or line.startswith("#"):
             continue
         separator = next((character for character in ",\t" if character in line), None)
         fields = next(csv.reader([line], delimiter=separator)) if separator else line.split()
         fields = [field.strip() for field in fields]
+        if number == 1 and _is_header(fields, path.parent):
+            continue
         weight = _weight(fields[2]) if len(fields) == 3 else 1.0
         if len(fields) not in (2, 3) or not all(fields) or weight is None:
             raise SodkerasError(
@@ -179,6 +183,12 @@ def _from_list(name, path):
     if not pairs:
         raise SodkerasError(f"The list names no pairs. Received: {path}")
     return PairSet(pairs[0].set if len({pair.set for pair in pairs}) == 1 else name, tuple(pairs))
+
+
+def _is_header(fields, folder):
+    """Whether the fields of a list's first line name its columns, such as picture and mask, instead of files."""
+    files = [folder / field for field in fields[:2]]
+    return len(fields) in (2, 3) and not any(file.suffix or file.exists() for file in files)
 
 
 def _weight(text):

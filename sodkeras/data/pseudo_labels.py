@@ -8,12 +8,12 @@ import pathlib
 import numpy as np
 from tqdm import tqdm
 
-from sodkeras import compositing
 from sodkeras.data.pairs import OWN_LIST
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, whole_file
-from sodkeras.masks import read_map
-from sodkeras.pictures import output_stems, read_picture, write_png
+from sodkeras.pictures import compositing, output_stems, read_picture, write_png
+from sodkeras.pictures.masks import read_map
+from sodkeras.pictures.read import PICTURE_ERRORS
 
 
 def pseudo_label(predictor, pictures, folder, progress=True):
@@ -52,7 +52,7 @@ def pseudo_label(predictor, pictures, folder, progress=True):
                 write_png(file, mask if mask.max() > 1 else np.zeros_like(mask))
                 made.note(file, origin)
             mask = read_map(file)
-        except (ValueError, OSError, MemoryError) as error:
+        except PICTURE_ERRORS as error:
             failures.append((path, error))
             continue
         rows.append((os.path.relpath(path, folder), f"masks/{file.name}", f"{certainty(mask):.4f}"))

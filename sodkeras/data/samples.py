@@ -1,8 +1,8 @@
 """Samples: a picture and its mask as arrays, read from the files of a pair."""
 
 from sodkeras.errors import SodkerasError
-from sodkeras.masks import read_map, read_mask
 from sodkeras.pictures import read_picture
+from sodkeras.pictures.masks import read_map, read_mask
 
 
 class PairFiles:
@@ -38,7 +38,7 @@ def read_pair(pair):
 
 
 def read_mask_of(pair):
-    """Reads a pair's mask, uint8 `[H, W]`, see `sodkeras.masks.read_mask`.
+    """Reads a pair's mask, uint8 `[H, W]`, see `sodkeras.pictures.masks.read_mask`.
 
     A teacher's map is read as it is, however faint, and so is any mask that counts for nothing.
     """

@@ -6,11 +6,11 @@ import multiprocessing
 
 import cv2
 
-from sodkeras.errors import SodkerasError
-from sodkeras.masks import read_map, read_mask
 from sodkeras.metrics.evaluator import Evaluator
 from sodkeras.metrics.pair import Pair
 from sodkeras.pictures import write_png
+from sodkeras.pictures.masks import read_map, read_mask
+from sodkeras.pictures.read import PICTURE_ERRORS
 
 # Few enough that the progress is seen and the last process does not work alone, enough that messages cost nothing.
 _CHUNK = 16
@@ -40,7 +40,7 @@ def score_files(pairs, settings, resize=False, read=read_mask):
     for map_path, mask_path in pairs:
         try:
             score(read_map(map_path), read(mask_path), evaluator, resize)
-        except (SodkerasError, MemoryError) as error:
+        except PICTURE_ERRORS as error:
             failures.append((map_path, str(error)))
     return evaluator, failures
 
@@ -61,16 +61,16 @@ def score_model(predictor, pairs, settings, progress=lambda count: None, keep=No
     """
     evaluator, failures = Evaluator(**settings), []
     masks = dict(pairs)
-    for path, picture, result in predictor.stream(masks):
+    for path, photo, result in predictor.stream(masks):
         try:
-            if picture is None:
+            if photo is None:
                 raise result
             mask = read(masks[path])
             levels = Pair(result, mask).levels
             if keep:
                 write_png(keep / f"{path.stem}.png", levels)
             evaluator.update(levels, mask)
-        except (ValueError, OSError, MemoryError) as error:
+        except PICTURE_ERRORS as error:
             failures.append((path, error))
         progress(1)
     return evaluator, failures

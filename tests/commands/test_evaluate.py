@@ -7,8 +7,8 @@ import pytest
 
 from sodkeras import SodkerasError
 from sodkeras.commands import evaluate, main, startup
-from sodkeras.compositing import grey
 from sodkeras.metrics import METRICS, Evaluator
+from sodkeras.pictures.compositing import grey
 
 
 def make_set(folder, count=5, seed=0):

@@ -12,8 +12,8 @@ import sodkeras
 from helpers import photo
 from sodkeras import Predictor
 from sodkeras.checkpoints import import_file
-from sodkeras.compositing import grey
 from sodkeras.pictures import read_picture
+from sodkeras.pictures.compositing import grey
 from sodkeras.tflite.convert import convert
 
 

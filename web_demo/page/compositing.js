@@ -1,4 +1,4 @@
-// What a saliency map is looked at with, as sodkeras/compositing.py does it: each view turns rows of the photo, RGBA,
+// What a saliency map is looked at with, as sodkeras/pictures/compositing.py does it: each view turns rows of the photo, RGBA,
 // into rows of the result in place. Writing into a Uint8ClampedArray rounds half to even, as NumPy does.
 
 const TINT = [255, 64, 0];

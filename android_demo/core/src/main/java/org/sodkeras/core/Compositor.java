@@ -2,7 +2,7 @@ package org.sodkeras.core;
 
 /**
  * Draws a photo and its map in one of the looks, a row at a time, so that only the photo and the result need memory.
- * Map, overlay and cut-out are those of {@code sodkeras.compositing}. Not for several threads at a time.
+ * Map, overlay and cut-out are those of {@code sodkeras.pictures.compositing}. Not for several threads at a time.
  */
 public final class Compositor {
     private static final int[] TINT = {255, 64, 0};

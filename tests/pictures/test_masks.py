@@ -9,7 +9,8 @@ from PIL import Image
 
 from helpers import photo
 from sodkeras import SodkerasError
-from sodkeras.masks import MaskError, orientation, read_map, read_mask
+from sodkeras.pictures.decode import orientation
+from sodkeras.pictures.masks import MaskError, read_map, read_mask
 
 INSIDE = np.zeros((30, 40), np.uint8)
 cv2.circle(INSIDE, (17, 14), 9, 1, -1)

@@ -12,6 +12,8 @@ def grey(saliency_map):
     This is the map to look at and to cut out with, as near to the network's as 8 bits allow. Scores are computed on
     floor(255·s) instead, as the papers save their maps, see `sodkeras.metrics.Pair`: a level lower where they differ.
     """
+    if saliency_map.dtype == np.uint8:
+        return saliency_map
     return cv2.convertScaleAbs(saliency_map, alpha=255)
 
 
@@ -20,7 +22,7 @@ def overlay(picture, saliency_map, colour=(255, 64, 0), strength=0.6):
 
     Args:
         picture: RGB, uint8 `[H, W, 3]`.
-        saliency_map: `[H, W]` in [0, 1].
+        saliency_map: `[H, W]` in [0, 1], or in 8 bits from `grey`.
         colour: RGB of the tint.
         strength: 0 leaves the photo, 1 gives pure tint on a black background.
 
@@ -31,6 +33,8 @@ def overlay(picture, saliency_map, colour=(255, 64, 0), strength=0.6):
     for top in range(0, len(picture), _ROWS):  # the floats of a few rows at a time: a photo may have 100 megapixels
         rows = slice(top, top + _ROWS)
         salient = saliency_map[rows, :, None]
+        if salient.dtype == np.uint8:
+            salient = salient / np.float32(255)
         weight = salient * np.float32(strength)
         tinted = picture[rows] * (1 - weight) + np.float32(colour) * weight
         dimmed = cv2.cvtColor(picture[rows], cv2.COLOR_RGB2GRAY)[..., None] * np.float32(1 - strength / 2)
@@ -39,5 +43,5 @@ def overlay(picture, saliency_map, colour=(255, 64, 0), strength=0.6):
 
 
 def cut_out(picture, saliency_map):
-    """The photo with the map as its transparency: RGBA, uint8 `[H, W, 4]`."""
+    """The photo with the map, in [0, 1] or in 8 bits, as its transparency: RGBA, uint8 `[H, W, 4]`."""
     return np.dstack([picture, grey(saliency_map)])

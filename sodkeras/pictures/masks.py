@@ -1,14 +1,11 @@
 """Masks and saliency maps in: every encoding that they come in becomes uint8 `[H, W]`, or is refused by name."""
 
-import contextlib
-import io
-
 import cv2
 import numpy as np
 
 from sodkeras.errors import SodkerasError
-from sodkeras.files import read_bytes
-from sodkeras.pictures import read_picture
+from sodkeras.pictures.decode import decode
+from sodkeras.pictures.read import to_uint8
 
 #: Kinds of `MaskError`.
 CLASSES, UNCLEAR = "mask of classes", "unclear mask"
@@ -32,7 +29,6 @@ _GREY_NOISE = 16
 # How many of a refused mask's values its message names.
 _NAMED = 6
 
-_PNG, _JPEG = b"\x89PNG", b"\xff\xd8"
 _LUMINANCE = (0.299, 0.587, 0.114)
 
 
@@ -74,7 +70,7 @@ def read_mask(path, value=None):
             black nor white; for colours beside an alpha channel that varies.
         SodkerasError: if the file is missing, damaged or no picture.
     """
-    values, palette = _decode(path)
+    values, palette = _decoded(path)
     if value is not None:
         return _chosen(values, value, path)
     if palette is not None:
@@ -94,7 +90,7 @@ def read_map(path):
     Raises:
         SodkerasError: if the file is missing, damaged or no picture, or in colour without an alpha channel that varies.
     """
-    values, palette = _decode(path)
+    values, palette = _decoded(path)
     if palette is not None:
         values = palette[values]
     if values.ndim == 2:
@@ -109,84 +105,14 @@ def read_map(path):
     raise SodkerasError(f"A saliency map is grey, or the alpha channel of a cut-out. Received: {path}, in colour")
 
 
-def orientation(path):
-    """How a file says that it is to be turned, EXIF's 1 to 8; 1, not at all, also for what is no picture."""
-    from PIL import Image
-
-    # What Pillow raises for damaged files is of many kinds; those are for the readers to name.
-    with contextlib.suppress(Exception), Image.open(path) as image:
-        return image.getexif().get(0x0112, 1)
-    return 1
-
-
-def _decode(path):
-    """(uint8, uint16 or bool `[H, W]`, or RGB or RGBA `[H, W, C]`; None), or (indexes, palette RGBA `[256, 4]`)."""
-    content = read_bytes(path)
-    encoded = np.frombuffer(content, np.uint8)
-    if content[:4] == _PNG and b"IEND" in content[26:][-64:]:
-        depth, kind = content[24:26]
-        if kind == 3:
-            return _decode_with_pillow(content, path)
-        with contextlib.suppress(cv2.error):
-            # Nearly every mask is of the first kind: one decoding, without a copy.
-            if kind == 0:
-                values = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE if depth < 16 else cv2.IMREAD_ANYDEPTH)
-                return _not_none(values, path), None
-            if kind == 2:
-                return _not_none(cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH), path), None
-            values = _not_none(cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED), path)
-            turn = orientation(io.BytesIO(content)) if b"eXIf" in content else 1
-            return _turned(cv2.cvtColor(values, cv2.COLOR_BGRA2RGBA), turn), None
-    if content[:2] == _JPEG or content[:4] == _PNG:
-        return read_picture(path), None
-    return _decode_with_pillow(content, path)
-
-
-def _not_none(values, path):
-    return read_picture(path) if values is None else values
-
-
-def _turned(values, turn):
-    """What OpenCV does when it decodes without an alpha channel."""
-    if turn >= 5:
-        values = values.swapaxes(0, 1)
-    if turn in (3, 4, 7, 8):
-        values = values[::-1]
-    if turn in (2, 3, 6, 7):
-        values = values[:, ::-1]
-    return np.ascontiguousarray(values)
-
-
-def _decode_with_pillow(content, path):
-    """See `_decode`: Pillow gives a palette's indexes, which OpenCV hides."""
-    from PIL import Image, ImageOps
-
-    try:
-        image = Image.open(io.BytesIO(content))
-        image.load()
-        image = ImageOps.exif_transpose(image)
-    except Exception:  # of many kinds, see `orientation`
-        return read_picture(path), None  # which knows files that Pillow does not, and says what is wrong
-    if image.mode == "P":
-        image.apply_transparency()
-        palette = np.zeros((256, 4), np.uint8)
-        entries = np.array(image.getpalette("RGBA"), np.uint8).reshape(-1, 4)[:256]
-        palette[: len(entries)] = entries
-        return np.array(image), palette
-    if image.mode in ("1", "L"):
-        return np.array(image), None
-    if image.mode == "F":
-        values = np.asarray(image)
+def _decoded(path):
+    """(values, palette) of `decode`, without floats."""
+    values, palette, _ = decode(path)
+    if values.dtype == np.float32:
         if not (values.min() >= 0 and values.max() <= 1):  # NaN fails too
             raise _unclear("A mask or map of floats has values in [0, 1]", f"{values.min()} to {values.max()}", path)
-        return np.round(values * 255).astype(np.uint8), None
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise _unclear("A mask or map has up to 16 bits", f"{values.min()} to {values.max()}", path)
-        return values.astype(np.uint16), None
-    with_alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
-    return np.array(image.convert("RGBA" if with_alpha else "RGB")), None
+        values = to_uint8(values)
+    return values, palette
 
 
 def _chosen(values, value, path):

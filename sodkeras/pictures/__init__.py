@@ -1,0 +1,22 @@
+"""Pictures, masks and maps in and out.
+
+`decode` sees all that a file holds; `read` and `masks` say what it means, as a picture and as a mask or map.
+"""
+
+from sodkeras.pictures.find import SUFFIXES, find_pictures, left_out, output_stems, without_results
+from sodkeras.pictures.read import Photo, read_photo, read_picture
+from sodkeras.pictures.write import encode_jpeg, encode_png, write_png
+
+__all__ = [
+    "SUFFIXES",
+    "Photo",
+    "encode_jpeg",
+    "encode_png",
+    "find_pictures",
+    "left_out",
+    "output_stems",
+    "read_photo",
+    "read_picture",
+    "without_results",
+    "write_png",
+]

@@ -1,0 +1,142 @@
+"""Which pictures a command is about, and how their results are called."""
+
+import glob
+import pathlib
+
+from sodkeras.errors import SodkerasError
+
+#: What a folder is searched for.
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx"),
+    *(".jxl", ".bmp", ".dib", ".gif", ".ico", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".qoi", ".tga", ".tif", ".tiff"),
+)
+# Pictures of kinds that are not read.
+_OTHERS = (
+    ".dng",
+    ".cr2",
+    ".cr3",
+    ".nef",
+    ".arw",
+    ".orf",
+    ".raf",
+    ".rw2",
+    ".psd",
+    ".xcf",
+    ".exr",
+    ".hdr",
+    ".svg",
+    ".eps",
+)
+
+
+def find_pictures(patterns):
+    """The picture files that files, folders and globs name, in order, each once.
+
+    A folder gives the picture files in it (by suffix, not those of its subfolders); a glob may use `**`.
+
+    Args:
+        patterns: an iterable of strings or paths.
+
+    Returns:
+        A list of `pathlib.Path`; a plain file is taken whatever its suffix, and whether or not it exists: reading it
+        will say.
+
+    Raises:
+        SodkerasError: if a folder has no pictures or cannot be read, or a glob matches nothing.
+    """
+    found = {}
+    for pattern in map(str, patterns):
+        try:
+            found.update(dict.fromkeys(_find(pattern)))
+        except OSError as error:
+            raise SodkerasError(f"Cannot read the folder ({error.strerror}). Received: {pattern}") from None
+    return list(found)
+
+
+def left_out(patterns):
+    """What `find_pictures` passes over: pictures of kinds that are not read, such as a camera's raw files."""
+    found = {}
+    for pattern in map(str, patterns):
+        path = pathlib.Path(pattern)
+        if path.is_dir():
+            files = sorted(path.iterdir())
+        else:
+            files = map(pathlib.Path, sorted(glob.glob(pattern, recursive=True)))
+        found.update(dict.fromkeys(file for file in files if _has_suffix(file, _OTHERS)))
+    return [file for file in found if str(file) not in map(str, patterns)]
+
+
+def _find(pattern):
+    path = pathlib.Path(pattern)
+    if path.is_dir():
+        files = [file for file in sorted(path.iterdir()) if _looks_like_picture(file)]
+        if not files:
+            raise SodkerasError(f"The folder holds no pictures ({' '.join(SUFFIXES)}). Received: {path}")
+        return files
+    if glob.has_magic(pattern) and not path.exists():
+        matches = [pathlib.Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
+        files = [file for file in matches if _looks_like_picture(file)]
+        if not files:
+            raise SodkerasError(f"No picture matches the pattern. Received: {pattern}")
+        return files
+    return [path]
+
+
+def _looks_like_picture(path):
+    return _has_suffix(path, SUFFIXES)
+
+
+def _has_suffix(path, suffixes):
+    return path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
+
+
+def output_stems(paths):
+    """A name for each picture's results, no two alike on any file system.
+
+    It is the picture's stem; where several have the same, their suffix follows, and then the folders around stand in
+    front, as many as it takes: x/a.jpg, y/a.jpg and b.png become x_a_jpg, y_a_jpg and b.
+
+    Args:
+        paths: of pictures.
+
+    Returns:
+        A dict of paths to names.
+    """
+    stems, longer = {}, {}
+    for path in paths:
+        stems[path], *longer[path] = _names(pathlib.Path(path))
+    while shared := _sharing(stems):
+        for group in shared:
+            if any(longer[path] for path in group):
+                stems |= {path: longer[path].pop(0) for path in group if longer[path]}
+            else:  # the same path but for capitals, or a name that is all of another's
+                stems |= {path: f"{stems[path]}_{number}" for number, path in enumerate(group[1:], start=2)}
+    return stems
+
+
+def _sharing(stems):
+    """Lists of the paths that have one name."""
+    groups = {}
+    for path, stem in stems.items():
+        groups.setdefault(stem.casefold(), []).append(path)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _names(path):
+    """Longer and longer names for the results of a picture."""
+    name = f"{path.stem}_{path.suffix[1:]}"
+    names = [path.stem, name]
+    for folder in path.absolute().parts[-2:0:-1]:
+        names.append(f"{folder}_{names[-1]}")
+    return names
+
+
+def without_results(paths, folder, kinds):
+    """The pictures among paths that are no results which `sodkeras predict` wrote of others of them, into `folder`."""
+    folder, stems = pathlib.Path(folder).resolve(), {path.stem for path in paths}
+
+    def is_result(path):
+        stem, _, kind = path.stem.rpartition("_")
+        return path.suffix == ".png" and kind in kinds and stem in stems and path.resolve().parent == folder
+
+    return [path for path in paths if not is_result(path)]

@@ -1,0 +1,59 @@
+"""Pictures out."""
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+
+from sodkeras.files import whole_file
+from sodkeras.pictures.decode import NO_TAGS
+
+# Where a PNG file's first chunk, IHDR, ends.
+_HEADER = 33
+_ROWS = 256
+_INCHES_A_METRE = 1 / 0.0254
+
+
+def encode_png(array, tags=NO_TAGS, overwrite=False):
+    """PNG bytes of an array: grey `[H, W]`, RGB `[H, W, 3]` or RGBA `[H, W, 4]`, uint8.
+
+    Args:
+        array: the values.
+        tags: a photo's, see `sodkeras.pictures.decode.Tags`, which the file then says, too. A grey file has no colours
+            for a profile to explain.
+        overwrite: whether the array may be changed, which saves the memory of a copy.
+    """
+    if array.ndim == 3:
+        result = array if overwrite else np.empty_like(array)
+        for top in range(0, len(array), _ROWS):
+            rows = slice(top, top + _ROWS)
+            result[rows] = cv2.cvtColor(array[rows], cv2.COLOR_RGBA2BGRA if array.shape[2] == 4 else cv2.COLOR_RGB2BGR)
+        array = result
+    content = cv2.imencode(".png", array)[1].tobytes()
+    chunks = b""
+    if tags.profile and array.ndim == 3:
+        chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(tags.profile))
+    if tags.resolution:
+        across, down = (round(value * _INCHES_A_METRE) for value in tags.resolution)
+        chunks += _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
+    if tags.exif:
+        chunks += _chunk(b"eXIf", tags.exif)
+    return content[:_HEADER] + chunks + content[_HEADER:] if chunks else content
+
+
+def _chunk(name, content):
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def encode_jpeg(picture, quality=92):
+    """JPEG bytes of an RGB picture, uint8 `[H, W, 3]`."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+
+
+def write_png(path, array, tags=NO_TAGS, overwrite=False):
+    """Writes an array as `encode_png` takes it; the file is whole or absent."""
+    content = encode_png(array, tags, overwrite)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
