@@ -11,6 +11,8 @@ from sodkeras.errors import SodkerasError
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STANDARD_DEVIATION = (0.229, 0.224, 0.225)
 
+# Ten times what any network here takes: larger is no wish but a damaged file.
+_LARGEST = 8192
 _INTERPOLATIONS = {"bilinear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA}
 
 
@@ -40,16 +42,19 @@ class Preprocessing:
         for name, kind, count in (("size", int, 2), ("mean", float, 3), ("standard_deviation", float, 3)):
             try:
                 values = tuple(kind(value) for value in getattr(self, name))
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 values = ()
             if len(values) != count:
                 raise SodkerasError(f"Preprocessing needs {count} numbers as {name}. Received: {getattr(self, name)!r}")
             object.__setattr__(self, name, values)
-        if min(self.size) < 1:
-            raise SodkerasError(f"Preprocessing needs a height and width of at least 1. Received: size={self.size}")
-        if min(self.standard_deviation) <= 0:
+        if not 1 <= min(self.size) <= max(self.size) <= _LARGEST:
             raise SodkerasError(
-                f"Preprocessing needs positive standard deviations. Received: {self.standard_deviation}"
+                f"Preprocessing needs a height and width from 1 to {_LARGEST}. Received: size={self.size}"
+            )
+        if not (np.isfinite([*self.mean, *self.standard_deviation]).all() and min(self.standard_deviation) > 0):
+            raise SodkerasError(
+                "Preprocessing needs finite means and positive standard deviations. "
+                f"Received: {self.mean} and {self.standard_deviation}"
             )
         for name, known in (("interpolation", tuple(_INTERPOLATIONS)), ("divisor", ("255", "maximum"))):
             if getattr(self, name) not in known:

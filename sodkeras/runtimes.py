@@ -3,7 +3,6 @@
 Either may be called from any number of threads, with the same results, and pickled for another process.
 """
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -13,12 +12,9 @@ import threading
 import numpy as np
 
 from sodkeras.errors import SodkerasError, first_line
-from sodkeras.files import read_bytes
+from sodkeras.files import read_bytes, reason
 from sodkeras.keras_file import load_keras
-from sodkeras.preprocessing import Preprocessing
-
-#: The name under which a `.tflite` file's metadata holds this project's JSON.
-METADATA_NAME = "sodkeras"
+from sodkeras.lite_metadata import preprocessing_of, read_metadata
 
 
 class KerasRuntime:
@@ -61,7 +57,11 @@ class KerasRuntime:
                 f'multiprocessing.get_context("spawn"). Received: process {os.getpid()}, forked from {self._process}'
             )
         with self._turn:
-            return _finite(np.asarray(self._model.predict_on_batch(batch), np.float32)[..., 0], self.name)
+            try:
+                maps = np.asarray(self._model.predict_on_batch(batch), np.float32)[..., 0]
+            except Exception as error:  # Keras's and its backends' are of many kinds
+                raise SodkerasError(f"Keras cannot run the network ({reason(error)}). Received: {self.name}") from None
+        return _finite(maps, self.name)
 
     def fingerprint(self):
         """A hexadecimal digest of all that the maps follow from: graph, weights and preprocessing."""
@@ -123,13 +123,12 @@ class LiteRTRuntime:
         self._own = threading.local()
         interpreter = self.interpreter
         self.metadata = metadata or read_metadata(content, path)
-        self.preprocessing = Preprocessing.from_dict(self.metadata["preprocessing"])
-        inside = self.metadata.get("normalisation_inside")
-        self.whole_preprocessing = dataclasses.replace(self.preprocessing, **inside) if inside else self.preprocessing
+        self.preprocessing, self.whole_preprocessing = preprocessing_of(self.metadata)
         self.name = self.metadata["name"]
         self.numerics = self.metadata["numerics"]
         self._input = interpreter.get_input_details()[0]
         self._output = interpreter.get_output_details()[0]
+        _check_tensors(interpreter, self.preprocessing.size, path)
         self._gives_logits = self.metadata.get("output_values") == "logits"
 
     @property
@@ -160,7 +159,12 @@ class LiteRTRuntime:
 
     def _one(self, interpreter, picture):
         interpreter.set_tensor(self._input["index"], _quantize(picture[None], self._input))
-        interpreter.invoke()
+        try:
+            interpreter.invoke()
+        except RuntimeError as error:
+            raise SodkerasError(
+                f"LiteRT cannot run the network ({first_line(error)}). Received: {self._path}"
+            ) from None
         values = interpreter.get_tensor(self._output["index"])
         values = _dequantize(values, self._output, is_map=not self._gives_logits)[0, ..., 0]
         # What convert was asked to leave out of the graph is done here.
@@ -201,26 +205,16 @@ def open_runtime(source, threads=None):
     return KerasRuntime(source)
 
 
-def read_metadata(content, name):
-    """This project's JSON in the bytes of a `.tflite` file, as a dict.
-
-    Args:
-        content: the file's bytes.
-        name: what to call the file in an error.
-
-    Raises:
-        SodkerasError: if there is none.
-    """
-    from ai_edge_litert.schema_py_generated import Model
-
-    model = Model.GetRootAs(content, 0)
-    for index in range(model.MetadataLength()):
-        entry = model.Metadata(index)
-        if entry.Name().decode() == METADATA_NAME:
-            return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
-    raise SodkerasError(
-        f"The .tflite file does not say how to prepare its pictures; make it with sodkeras convert. Received: {name}"
-    )
+def _check_tensors(interpreter, size, path):
+    """Whether a file takes one picture of this (height, width) and gives one map."""
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    shapes = [tuple(map(int, tensor["shape"])) for tensor in (*inputs, *outputs)]
+    good = len(inputs) == len(outputs) == 1 and shapes[0] == (1, *size, 3)
+    if not good or len(shapes[1]) != 4 or shapes[1][::3] != (1, 1):
+        raise SodkerasError(
+            f"A saliency network takes a picture of {size[0]}x{size[1]}, as its metadata says, and gives a map; "
+            f"convert it anew. Received: {path} with tensors of {', '.join(map(str, shapes))}"
+        )
 
 
 def _quantize(values, details):

@@ -93,7 +93,7 @@ def with_metadata(content, metadata):
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils
 
-    from sodkeras.runtimes import METADATA_NAME
+    from sodkeras.lite_metadata import METADATA_NAME
     from sodkeras.tflite.compact import compact
 
     model = flatbuffer_utils.convert_bytearray_to_object(content)

@@ -9,7 +9,7 @@ import subprocess
 
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes
-from sodkeras.runtimes import read_metadata
+from sodkeras.lite_metadata import read_metadata
 
 #: Where a shell user may write and execute on every Android.
 FOLDER = "/data/local/tmp/sodkeras"

@@ -48,9 +48,11 @@ Exit codes: 0 done, 1 failed, 2 wrong use."""
 def main(argv=None):
     """Runs one command and returns its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
     _open_streams()
+    # What Pillow and OpenCV remark of damaged pictures; we name them ourselves.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     # Of the usual 16 MB, the memory of a large picture is not given back, only kept for the next one.
     os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # of damaged pictures, which we name ourselves
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     prepare_tensorflow()
     argv = sys.argv[1:] if argv is None else list(argv)
     try:

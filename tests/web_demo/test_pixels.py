@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sodkeras import Preprocessing, compositing
-from sodkeras.runtimes import _dequantize, _quantize, read_metadata
+from sodkeras.lite_metadata import read_metadata
+from sodkeras.runtimes import _dequantize, _quantize
 
 RANDOM = np.random.default_rng(0)
 
