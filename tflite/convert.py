@@ -8,8 +8,8 @@ import tempfile
 
 from sodkeras.errors import SodkerasError, UsageError
 from sodkeras.files import whole_file
-from sodkeras.pictures import find_pictures
 from sodkeras.tflite import child_process
+from sodkeras.tflite.calibration import check_different, choose, to_try
 from sodkeras.tflite.inside import DEFAULT, check_parts
 from sodkeras.tflite.numerics import interfaces, needs_calibration, resolve
 
@@ -40,8 +40,9 @@ def convert(
         model: a model of this project, the path of a `.keras` file, or the name of a preset.
         folder: where to write.
         numerics: names from `sodkeras.tflite.numerics`, or their aliases.
-        calibration: a folder, files or globs of pictures like those the network will see; needed for `static_*`, and
-            what other files are tried on.
+        calibration: a folder, files or globs of pictures like those the network will see; needed for `static_*`, where
+            they must differ. A file is tried on up to eight pictures that it was not calibrated with: the package's
+            examples, and others that were found here.
         calibration_limit: pictures used at most, evenly spread over those found.
         keep_float: patterns (`fnmatch`) of the names of layers that stay in float in `static_*`; an empty list for
             none; by default convolutions whose weights do not fit into 8 bits, and products of matrices (see
@@ -71,16 +72,18 @@ def convert(
     for name in filter(needs_calibration, names):
         if interface not in (None, *interfaces(name)):
             raise UsageError(f"The interface of {name} is one of {', '.join(interfaces(name))}. Received: {interface}")
-    pictures, found = [], []
-    if any(map(needs_calibration, names)) and not calibration:
+    pictures, left, warning = [], [], None
+    integers = any(map(needs_calibration, names))
+    if integers and not calibration:
         raise SodkerasError(
             "Integer activations need pictures to calibrate with, a hundred like those the network will see: give "
             f"--calibrate=FOLDER. Received: {', '.join(names)}"
         )
     if calibration:
-        found = find_pictures([calibration] if isinstance(calibration, (str, os.PathLike)) else calibration)
-        step = max(1, -(-len(found) // calibration_limit))
-        pictures = [str(path) for path in found[::step]]
+        pictures, left = choose(calibration, calibration_limit)
+        warning = check_different(pictures) if integers else None
+    uses_pictures = not {"float32", "float16"}.issuperset(names)
+    tried_on = to_try(pictures, left) if uses_pictures else to_try([], [*pictures, *left])
 
     folder = pathlib.Path(folder)
     with tempfile.TemporaryDirectory(prefix="sodkeras-") as scratch:
@@ -93,10 +96,12 @@ def convert(
             "source": source,
             "scratch": scratch,
             "numerics": names,
-            "pictures": pictures,
+            "pictures": [str(path) for path in pictures],
+            "tried_on": [str(path) for path in tried_on],
+            "warning": warning,
             "keep_float": keep_float,
             "prelu": prelu,
-            "pictures_found": len(found),
+            "pictures_found": len(pictures) + len(left),
             "inside": inside,
             "interface": interface,
             "sensitivity": sensitivity,

@@ -6,13 +6,12 @@ import pathlib
 import numpy as np
 
 from sodkeras.errors import SodkerasError
+from sodkeras.tflite.calibration import pictures_to_try
 from sodkeras.tflite.child_process import answer
 from sodkeras.tflite.inside import unusual
 from sodkeras.tflite.metadata import describe, describe_calibration, describe_tensors, with_metadata
 from sodkeras.tflite.numerics import interfaces, needs_calibration
 
-#: Pictures on which a finished file is compared with its source before it is given out.
-_PICTURES_FOR_PARITY = 8
 #: Pictures that choose the ranges of activations.
 _PICTURES_FOR_RANGES = 16
 #: Pictures on which every layer is rounded in turn, and those on which a file has to keep to a budget.
@@ -30,6 +29,8 @@ class _Conversion:
 
         self._job, self._progress = job, progress
         self._say = functools.partial(print, file=progress, flush=True)
+        if job["warning"]:
+            self._say(f"warning: {job['warning']}")
         self._say(f"converting {job['source']}: loading")
         self._model = _load(job["source"])
         self._name = self._model.name.removesuffix("_inference")
@@ -75,7 +76,7 @@ class _Conversion:
         from sodkeras.tflite.verify import TOLERANCES
 
         try:
-            found = self._compare(HalfPrecisionRuntime(self._model), self._pictures_for_parity)
+            found = self._compare(HalfPrecisionRuntime(self._model), self._pictures_to_try)
         except SodkerasError as error:
             self._say(f"  the file does not allow half precision: {error}")
             return {"problems": [str(error)]}
@@ -224,13 +225,11 @@ class _Conversion:
         return compare(self._keras, runtime, pictures)
 
     @functools.cached_property
-    def _pictures_for_parity(self):
-        from sodkeras.tflite.lower import probe_picture
-
-        return self._some_pictures(_PICTURES_FOR_PARITY) or [("a made-up picture", probe_picture())]
+    def _pictures_to_try(self):
+        return pictures_to_try(self._job["tried_on"], self._job["pictures"])
 
     def _parity(self, path, metadata):
-        """How the file's maps compare with the Keras model's, on calibration pictures or on a made-up one.
+        """How the file's maps compare with the Keras model's, on pictures that it was not calibrated with.
 
         Raises:
             SodkerasError: if the file gives no numbers or one map whatever the picture; if a float32 file differs by
@@ -239,14 +238,14 @@ class _Conversion:
         from sodkeras.runtimes import LiteRTRuntime
         from sodkeras.tflite.verify import TOLERANCES, Tolerance
 
-        found = self._compare(LiteRTRuntime(path, metadata=metadata), self._pictures_for_parity)
+        found = self._compare(LiteRTRuntime(path, metadata=metadata), self._pictures_to_try)
         self._say(f"  against Keras: {_in_words(found)}")
         tolerance = TOLERANCES[metadata["numerics"]]
         wrong = found.violations(Tolerance(worst_mae=_WRONG))
         if wrong and metadata["numerics"] == "float32":
             raise SodkerasError(f"The float file does not compute what Keras does. Received: {'; '.join(wrong)}")
-        pictures = len(self._pictures_for_parity) if self._job["pictures"] else 0
-        return {"pictures": pictures, "problems": found.violations(tolerance)} | _rounded(found)
+        tried = {"pictures": len(self._pictures_to_try), "mirrored": not self._job["tried_on"]}
+        return tried | {"problems": found.violations(tolerance)} | _rounded(found)
 
     @functools.cached_property
     def _keras(self):

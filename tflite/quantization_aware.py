@@ -13,6 +13,7 @@ from sodkeras.errors import SodkerasError, UsageError
 from sodkeras.files import whole_file
 from sodkeras.pictures import find_pictures
 from sodkeras.tflite import child_process
+from sodkeras.tflite.calibration import check_different, choose, to_try
 
 #: What a network is to give: what the masks show, or what it gave in float.
 TARGETS = ("masks", "own")
@@ -95,6 +96,10 @@ def quantize_train(
     job["pictures"] = [pair["picture"] for pair in job["pairs"]] or [str(path) for path in find_pictures(sources)]
     if len(job["pictures"]) < batch:
         raise SodkerasError(f"There are fewer pictures than a batch holds. Received: {len(job['pictures'])} of {batch}")
+    calibration, _ = choose(job["pictures"], calibration_limit)
+    job["warning"] = check_different(calibration)
+    job["calibration"] = [str(path) for path in calibration]
+    job["tried_on"] = [str(path) for path in to_try(job["pictures"], [])]
     with tempfile.TemporaryDirectory(prefix="sodkeras-") as scratch:
         if isinstance(model, (str, os.PathLike)):
             job["source"] = settings["model"] = str(model)

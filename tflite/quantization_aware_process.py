@@ -13,7 +13,6 @@ from sodkeras.tflite.child_process import answer
 
 #: The share of the pairs that measures the error, and how many at most.
 _HELD_OUT, _MOST_HELD_OUT = 0.1, 16
-_PICTURES_FOR_PARITY = 8
 _PICTURES_FOR_RANGES = 16
 
 
@@ -28,8 +27,9 @@ class _Training:
         self._say(f"{job['source']}: loading")
         self._model = _load(job["source"])
         self._name = self._model.name.removesuffix("_inference")
-        step = max(1, -(-len(job["pictures"]) // job["calibration_limit"]))
-        self._calibration = job["pictures"][::step]
+        self._calibration = job["calibration"]
+        if job["warning"]:
+            self._say(f"warning: {job['warning']}")
 
     def run(self):
         pairs = self._pairs()
@@ -217,18 +217,17 @@ class _Training:
         return {"tflite": str(path), "keras": str(network)}
 
     def _parity(self, path):
-        """How the file's maps compare with those of the network that was to be trained."""
-        from sodkeras.pictures import read_picture
+        """How the file's maps compare with those of the network that was to be trained, see `pictures_to_try`."""
         from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
+        from sodkeras.tflite.calibration import pictures_to_try
         from sodkeras.tflite.verify import TOLERANCES, compare
 
-        step = max(1, len(self._calibration) // _PICTURES_FOR_PARITY)
-        paths = self._calibration[::step][:_PICTURES_FOR_PARITY]
-        pictures = [(pathlib.Path(path).name, read_picture(path)) for path in paths]
+        pictures = pictures_to_try(self._job["tried_on"], self._calibration)
         found = compare(KerasRuntime(self._model), LiteRTRuntime(path), pictures)
         summary = {name: float(f"{value:.4g}") for name, value in found.summary().items()}
         self._say("  against Keras: " + ", ".join(f"{name} {value:g}" for name, value in summary.items()))
-        return {"pictures": len(paths), "problems": found.violations(TOLERANCES["static_wi8_ai8"])} | summary
+        tried = {"pictures": len(pictures), "mirrored": not self._job["tried_on"]}
+        return tried | {"problems": found.violations(TOLERANCES["static_wi8_ai8"])} | summary
 
     def _batches(self, purpose, count=None):
         """Preprocessed calibration pictures, all or a few, with a progress bar."""

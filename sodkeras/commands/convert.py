@@ -8,14 +8,17 @@ its preprocessing inside, and a .json beside it that says the same for apps.
 numerics:
   float32             weights and activations in 32-bit float (also: float)
   float16             weights stored in 16-bit float. ARM processors since 2018 compute in it, too, twice as much at a
-                      time, where the maps stay the same: this is tried on pictures of --calibrate, or on a made-up
-                      one, and the file allows it or not. Elsewhere it is computed in 32-bit float
+                      time, where the maps stay the same: this is tried on the example photos and on pictures of
+                      --calibrate, and the file allows it or not. Elsewhere it is computed in 32-bit float
   dynamic_wi8_afp32   weights in 8-bit integer, activations in float (also: dynamic); channels are brought to like
                       ranges on the pictures of --calibrate, or on a made-up one, and layers may stay in float
   static_wi8_ai8      8-bit integer, input and output too; needs --calibrate (also: int8). Channels are brought to like
                       ranges first, and layers whose weights do not fit into 8 bits stay in float: it says which.
                       PReLU becomes ReLU or leaky ReLU where 8 bits cannot tell, else two convolutions and a sum
   static_wi8_ai16     16-bit activations (also: int16): nearer to float, but no delegate takes it, so that it is slow
+
+Each file is compared with its source on up to eight pictures that it was not calibrated with: the example photos, and
+of --calibrate those beyond --calibration_limit. One that does not agree is written, named, and the exit code is 1.
 
 inside the graph, by --inside:
   normalisation       an app passes the resized picture's bytes, RGB, as they are; U²-Net's, stretched to a largest
@@ -32,7 +35,9 @@ examples:
   sodkeras verify phone/u2netp-320x320-static_wi8_ai8.tflite --source=u2netp --pictures=photos/
 """
 
+import json
 import os
+import sys
 
 from absl import flags
 
@@ -104,6 +109,12 @@ def run(flag_values, arguments):
         flag_values.sensitivity,
         flag_values.mae_budget,
     )
+    bad = {}
     for path in paths:
         print(f"{path}  {path.stat().st_size / 1e6:.2f} MB")
-    return 0
+        parity = json.loads(path.with_suffix(".json").read_text("utf-8"))["parity"]
+        if parity["problems"] and "float32" not in path.stem:
+            bad[path] = f"on {parity['pictures']} pictures: {'; '.join(parity['problems'])}"
+    for path, problems in bad.items():
+        print(f"sodkeras convert: {path} does not agree with Keras {problems}", file=sys.stderr)
+    return 1 if bad else 0

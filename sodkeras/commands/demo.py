@@ -20,8 +20,6 @@ import time
 
 from absl import flags
 
-from sodkeras.errors import SodkerasError
-
 # Masks whose IoU is less are not the same to a person who looks at them.
 _OTHER_MASK = 0.9
 
@@ -40,7 +38,7 @@ def run(flag_values, arguments):
 
     from sodkeras import weights
     from sodkeras.commands.startup import open_predictor
-    from sodkeras.pictures import find_pictures, read_picture
+    from sodkeras.pictures import example_pictures, find_pictures, read_picture
     from sodkeras.runtimes import LiteRTRuntime
     from sodkeras.tflite.benchmark import cpu_model
     from sodkeras.tflite.convert import convert
@@ -52,7 +50,7 @@ def run(flag_values, arguments):
 
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # the latencies are for one thread, Keras's too
     out = pathlib.Path(flag_values.out)
-    found = find_pictures([flag_values.pictures or _examples()])
+    found = find_pictures([flag_values.pictures]) if flag_values.pictures else example_pictures()
     pictures = {path.stem: read_picture(path) for path in found}
     if not flag_values.model.endswith(".keras"):
         if weights.cached(flag_values.model) is None:
@@ -80,15 +78,6 @@ def run(flag_values, arguments):
     print(tabulate(rows.values(), headers="keys", disable_numparse=True))
     say(f"done: open {out / 'report.html'}")
     return 0
-
-
-def _examples():
-    """The example photos: beside the package in a checkout, inside it when installed."""
-    package = pathlib.Path(__file__).parents[1]
-    for folder in (package.parent / "examples", package / "examples"):
-        if (folder / "ATTRIBUTION.md").is_file():
-            return folder
-    raise SodkerasError(f"The example photos are not installed; give --pictures=FOLDER. Received: {package}")
 
 
 def _compare(reference, name, runtime, pictures, maps):

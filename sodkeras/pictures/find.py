@@ -90,6 +90,19 @@ def _has_suffix(path, suffixes):
     return path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
 
 
+def example_pictures():
+    """The paths of the example photos, which come with the package.
+
+    Raises:
+        SodkerasError: if they are not installed.
+    """
+    package = pathlib.Path(__file__).parents[1]
+    for folder in (package.parent / "examples", package / "examples"):  # in a checkout; installed
+        if (folder / "ATTRIBUTION.md").is_file():
+            return find_pictures([folder])
+    raise SodkerasError(f"The example photos are not installed; install sodkeras anew. Received: {package}")
+
+
 def output_stems(paths):
     """A name for each picture's results, no two alike on any file system.
 

@@ -13,8 +13,8 @@ from sodkeras.tflite.convert import convert
 
 
 def test_equal_vectors_are_there_once_and_maps_are_the_same_to_the_bit(tmp_path):
-    write_photo(tmp_path / "photo.png")
-    (path,) = convert(tiny_model(), tmp_path, ["int8"], calibration=[tmp_path / "photo.png"])
+    photos = [write_photo(tmp_path / f"{seed}.png", seed=seed) for seed in range(2)]
+    (path,) = convert(tiny_model(), tmp_path, ["int8"], calibration=photos)
     small = path.read_bytes()
     model = flatbuffer_utils.convert_bytearray_to_object(small)
     # TensorFlow's own writer writes out what is shared.

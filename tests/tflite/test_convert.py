@@ -14,6 +14,7 @@ from sodkeras import Predictor, Preprocessing, SodkerasError
 from sodkeras.errors import UsageError
 from sodkeras.layers import ResizeLike
 from sodkeras.models import InferenceModel
+from sodkeras.pictures import example_pictures, read_picture
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
 from sodkeras.tflite.benchmark import COLUMNS, benchmark_file
 from sodkeras.tflite.census import take_census
@@ -54,7 +55,10 @@ def test_every_numerics_agrees_with_keras(model, converted, numerics):
     assert found.violations(TOLERANCES[numerics]) == [], found.summary()
     kinds = {details["dtype"] for details in runtime.interpreter.get_input_details()}
     assert kinds == {np.dtype(interfaces(numerics)[0]).type}
+    # What the file says is of pictures that it was not calibrated with.
     parity = runtime.metadata["parity"]
+    found = compare(KerasRuntime(model), runtime, [(path, read_picture(path)) for path in example_pictures()])
+    assert parity["pictures"] == 4 and not parity["mirrored"]
     assert parity["problems"] == [] and parity["largest"] == pytest.approx(found.summary()["largest"], rel=1e-3)
 
 
@@ -192,7 +196,7 @@ def test_a_float16_file_allows_half_precision_only_where_the_network_bears_it(co
     (path,) = convert(model, tmp_path, ["float16"], photos)
     assert not allows(path)
     metadata = LiteRTRuntime(path).metadata
-    assert metadata["half_precision"]["problems"] and metadata["parity"]["pictures"] == 4
+    assert metadata["half_precision"]["problems"] and metadata["parity"]["pictures"] == 8
 
 
 def test_integer_activations_without_pictures_are_refused_before_any_work(model, tmp_path):

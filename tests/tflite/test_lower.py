@@ -134,7 +134,12 @@ def test_csnet_is_one_partition_in_float_and_in_8_bits_and_stays_what_it_was(tmp
 def test_six_side_outputs_are_one_partition_in_float_and_in_8_bits(tmp_path):
     rows = {"encoder": [["RSU-2F", 2, 4]] * 6, "decoder": [["RSU-2F", 2, 4]] * 5}
     model = U2Net(rows, preprocessing=Preprocessing(size=(64, 64)), name="six")
-    paths = convert(model, tmp_path, ["float32", "int8"], calibration=write_photo(tmp_path / "photo.png"))
+    paths = convert(
+        model,
+        tmp_path,
+        ["float32", "int8"],
+        calibration=[write_photo(tmp_path / f"{seed}.png", seed=seed) for seed in range(2)],
+    )
     for path in paths:
         partitions = count_partitions(LiteRTRuntime(path).interpreter)
         assert (partitions.partitions, partitions.outside) == (1, {}), str(partitions)

@@ -1,0 +1,92 @@
+"""Which pictures a conversion is calibrated with, and which its file is tried on."""
+
+import hashlib
+import os
+import pathlib
+
+import cv2
+import numpy as np
+
+from sodkeras.errors import SodkerasError
+from sodkeras.files import read_bytes
+from sodkeras.pictures import example_pictures, find_pictures, read_picture
+
+#: Mean differences of two pictures, in levels of 255 at 16×16 pixels: up to the first they are the same, up to the
+#: second nearly so.
+EQUAL, NEARLY_EQUAL = 1.0, 4.0
+_SMALL = (16, 16)
+
+
+def choose(sources, limit):
+    """(paths chosen, paths left): up to `limit` pictures, evenly spread over those that the sources name.
+
+    Args:
+        sources: a folder, file or glob, or several.
+        limit: pictures at most.
+    """
+    found = find_pictures([sources] if isinstance(sources, (str, os.PathLike)) else sources)
+    step = max(1, -(-len(found) // limit))
+    chosen = found[::step]
+    return chosen, [path for path in found if path not in set(chosen)]
+
+
+def check_different(paths):
+    """A warning if most of the pictures are nearly equal to others, or None.
+
+    Args:
+        paths: the pictures to calibrate with.
+
+    Raises:
+        SodkerasError: if no two are different, for then the ranges of one picture are taken for those of all.
+    """
+    small = np.stack([_shrunk(path) for path in paths])
+    distances = np.abs(small[:, None] - small[None]).mean(axis=(2, 3, 4))
+    if distances.max() <= EQUAL:
+        what = f"{len(paths)} equal pictures" if len(paths) > 1 else "1 picture"
+        raise SodkerasError(
+            "Calibration needs different pictures, a hundred like those the network will see; from equal ones 8 bits "
+            f"would learn the ranges of nothing else. Received: {what}, such as {paths[0]}"
+        )
+    different = []
+    for index in range(len(paths)):
+        if all(distances[index, other] > NEARLY_EQUAL for other in different):
+            different.append(index)
+    if 2 * len(different) > len(paths):
+        return None
+    return (
+        f"only {len(different)} of the {len(paths)} calibration pictures differ by more than {NEARLY_EQUAL:g} of 255 "
+        "levels; on others the network may be wrong in 8 bits"
+    )
+
+
+def _shrunk(path):
+    return cv2.resize(read_picture(path), _SMALL, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def to_try(chosen, left, count=8):
+    """Pictures to compare a file with its source on, that it was not calibrated with.
+
+    Args:
+        chosen: the paths that it was calibrated with.
+        left: others that it could have been.
+        count: pictures at most.
+
+    Returns:
+        Paths: the package's example photos and some of `left`. None, if all of these are among the chosen.
+    """
+    examples = example_pictures()[:count]
+    room = count - len(examples)
+    others = left[:: max(1, -(-len(left) // room))] if room else []
+    known = {_digest(path) for path in chosen}
+    return [path for path in [*examples, *others] if _digest(path) not in known]
+
+
+def pictures_to_try(paths, calibrated):
+    """`[(name, RGB)]` of paths that `to_try` gave; without any, mirror images of those that were calibrated with."""
+    if paths:
+        return [(pathlib.Path(path).name, read_picture(path)) for path in paths]
+    return [(f"{pathlib.Path(path).name}, mirrored", read_picture(path)[:, ::-1].copy()) for path in calibrated]
+
+
+def _digest(path):
+    return hashlib.sha256(read_bytes(path)).digest()
