@@ -7,7 +7,9 @@ import os
 import pathlib
 import re
 import secrets
+import shutil
 import stat
+import tempfile
 import time
 import zipfile
 import zlib
@@ -22,8 +24,8 @@ _LARGEST = 2_000_000_000
 # to a tenth, and zeros (a bomb) to a thousandth.
 _RATIO = 100
 _HARMLESS = 256_000_000
-_TEMPORARY = ".sodkeras-"
-_STALE = 24 * 60 * 60
+_TEMPORARY, _SCRATCH = ".sodkeras-", "sodkeras-scratch-"
+_STALE, _STALE_SCRATCH = 24 * 60 * 60, 7 * 24 * 60 * 60
 
 
 @contextlib.contextmanager
@@ -67,6 +69,19 @@ def _remove_stale(folder):
             with contextlib.suppress(OSError):  # another process was first, or it is another user's
                 if time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE:
                     os.unlink(entry.path)
+
+
+@contextlib.contextmanager
+def scratch_folder():
+    """Gives a temporary folder. Those that this user's killed processes left more than a week ago are removed."""
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder:
+        for path in pathlib.Path(folder).parent.glob(f"{_SCRATCH}*"):
+            with contextlib.suppress(OSError):  # another process was first
+                found = path.lstat()
+                is_mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.stat(folder).st_uid
+                if is_mine and time.time() - found.st_mtime > _STALE_SCRATCH:
+                    shutil.rmtree(path, ignore_errors=True)
+        yield folder
 
 
 def regular_file(path):

@@ -11,11 +11,10 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 import zipfile
 
 from sodkeras.errors import SodkerasError
-from sodkeras.files import ZIP_ERRORS, check_size, declared_size, read_bytes, reason, whole_file
+from sodkeras.files import ZIP_ERRORS, check_size, declared_size, read_bytes, reason, scratch_folder, whole_file
 from sodkeras.preprocessing import Preprocessing
 
 _PRESETS = pathlib.Path(__file__).parent / "presets"
@@ -154,7 +153,7 @@ def _from_url(source, file):
 
 def _from_wheel(source, file):
     """Through pip, so that the user's own index or mirror is used."""
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--ignore-requires-python", "--dest", folder]
         result = subprocess.run(
             [*command, "--disable-pip-version-check", source["requirement"]], stdout=sys.stderr, check=False

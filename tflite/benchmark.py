@@ -1,9 +1,7 @@
 """Timing of a `.tflite` file on this machine's CPU, or of any runtime. Imports no converter."""
 
-import concurrent.futures
 import csv
 import importlib.metadata
-import multiprocessing
 import pathlib
 import platform
 import re
@@ -14,6 +12,7 @@ import cv2
 import numpy as np
 
 from sodkeras.errors import SodkerasError
+from sodkeras.processes import spawned_pool
 
 #: The columns of a CSV row, in order.
 COLUMNS = (
@@ -80,8 +79,7 @@ def benchmark_file(path, picture, threads=1, runs=20, warmup=3):
     Raises:
         SodkerasError: if LiteRT cannot run the file.
     """
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+    with spawned_pool(1) as executor:
         return executor.submit(_benchmark_here, str(path), picture, threads, runs, warmup).result()
 
 

@@ -7,6 +7,7 @@ sees Keras, and both write to stderr whatever one asks. A child process gives al
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -61,7 +62,7 @@ def answer(work, what):
         what: as in `run`.
     """
     job = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(job["scratch"],), daemon=True).start()
     answer_to = os.fdopen(os.dup(1), "w")
     progress = os.fdopen(os.dup(2), "w")
     log = os.open(f"{job['scratch']}/log.txt", os.O_WRONLY | os.O_CREAT)
@@ -78,6 +79,7 @@ def answer(work, what):
     print(json.dumps(answered), file=answer_to, flush=True)
 
 
-def _end_with_parent():
+def _end_with_parent(scratch):
     sys.stdin.read()
+    shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)  # nobody waits for gigabytes of work any more

@@ -4,10 +4,9 @@ import csv
 import json
 import os
 import pathlib
-import tempfile
 
 from sodkeras.errors import SodkerasError, UsageError
-from sodkeras.files import whole_file
+from sodkeras.files import scratch_folder, whole_file
 from sodkeras.tflite import child_process
 from sodkeras.tflite.calibration import check_different, choose, to_try
 from sodkeras.tflite.inside import DEFAULT, check_parts
@@ -86,7 +85,7 @@ def convert(
     tried_on = to_try(pictures, left) if uses_pictures else to_try([], [*pictures, *left])
 
     folder = pathlib.Path(folder)
-    with tempfile.TemporaryDirectory(prefix="sodkeras-") as scratch:
+    with scratch_folder() as scratch:
         if not isinstance(model, (str, os.PathLike)):
             source = f"{scratch}/model.keras"
             model.inference_model().save(source)

@@ -6,12 +6,10 @@ where a version with other functions can do no harm. `parse` also reads what `be
 prints, which is the same table.
 """
 
-import concurrent.futures
 import concurrent.futures.process
 import ctypes
 import dataclasses
 import importlib.util
-import multiprocessing
 import os
 import pathlib
 import re
@@ -20,6 +18,7 @@ import numpy as np
 
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes
+from sodkeras.processes import spawned_pool
 
 _ON_CPU = 1
 _LOCK_TO_WRITE = 1
@@ -67,8 +66,7 @@ def profile(path, values, threads=1, runs=20, warmup=3):
     Raises:
         SodkerasError: if this LiteRT has no such profiler, or cannot run the file.
     """
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
+    with spawned_pool(1) as executor:
         try:
             tables = executor.submit(_tables, str(path), values, threads, runs, warmup).result()
         except (OSError, AttributeError, concurrent.futures.process.BrokenProcessPool):

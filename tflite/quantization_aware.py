@@ -7,10 +7,9 @@ process use another Keras.
 import json
 import os
 import pathlib
-import tempfile
 
 from sodkeras.errors import SodkerasError, UsageError
-from sodkeras.files import whole_file
+from sodkeras.files import scratch_folder, whole_file
 from sodkeras.pictures import find_pictures
 from sodkeras.tflite import child_process
 from sodkeras.tflite.calibration import check_different, choose, to_try
@@ -100,7 +99,7 @@ def quantize_train(
     job["warning"] = check_different(calibration)
     job["calibration"] = [str(path) for path in calibration]
     job["tried_on"] = [str(path) for path in to_try(job["pictures"], [])]
-    with tempfile.TemporaryDirectory(prefix="sodkeras-") as scratch:
+    with scratch_folder() as scratch:
         if isinstance(model, (str, os.PathLike)):
             job["source"] = settings["model"] = str(model)
         else:

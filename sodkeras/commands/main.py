@@ -2,7 +2,9 @@
 
 import importlib
 import logging
+import multiprocessing
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -54,12 +56,21 @@ def main(argv=None):
     os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")
     warnings.filterwarnings("ignore", module=r"PIL\.")
     prepare_tensorflow()
+    if argv is None:
+        signal.signal(signal.SIGTERM, _end)
     argv = sys.argv[1:] if argv is None else list(argv)
     try:
         return _run(argv)
     except BrokenPipeError:  # the reader of our output has had enough, as in `sodkeras … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _end(number, frame):
+    """Ended by others, a command still removes its temporary files, and those who work for it end with it."""
+    for child in multiprocessing.active_children():
+        child.kill()
+    sys.exit(128 + number)
 
 
 def _open_streams():

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import contextlib
-import multiprocessing
 
 import cv2
 
@@ -11,6 +10,7 @@ from sodkeras.metrics.pair import Pair
 from sodkeras.pictures import write_png
 from sodkeras.pictures.masks import read_map, read_mask
 from sodkeras.pictures.read import PICTURE_ERRORS
+from sodkeras.processes import spawned_pool
 
 # Few enough that the progress is seen and the last process does not work alone, enough that messages cost nothing.
 _CHUNK = 16
@@ -91,10 +91,7 @@ def scorer(processes):
 
         yield score_all
         return
-    # A forked process may inherit locks that TensorFlow's or OpenCV's threads hold; a spawned one starts clean.
-    pool = concurrent.futures.ProcessPoolExecutor(
-        processes, mp_context=multiprocessing.get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
-    )
+    pool = spawned_pool(processes, cv2.setNumThreads, (1,))
 
     def score_all(pairs, settings, resize, progress, read=read_mask):
         futures = [pool.submit(score_files, chunk, settings, resize, read) for chunk in _chunks(pairs)]

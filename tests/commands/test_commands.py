@@ -10,10 +10,12 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from helpers import photo, tiny_model, write_photo
 from sodkeras.commands.main import VERBS, main
 from sodkeras.keras_file import load_keras
+from sodkeras.pictures import write_png
 from sodkeras.tflite.convert import convert
 
 
@@ -104,6 +106,47 @@ def test_predict_does_the_rest_and_names_what_failed(tflite, tmp_path, capsys):
     assert len(failed) == 4
     for name in ("empty.jpg", "text.jpg", "cut.jpg", "missing.jpg"):
         assert sum(name in line for line in failed) == 1
+
+
+def test_a_program_without_a_console_runs_every_progress_bar(models, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(3):
+        write_photo(photos / f"{seed}.png", seed=seed)
+        write_png(tmp_path / "masks" / f"{seed}.png", (photo(seed=seed)[..., 0] > 150).astype(np.uint8) * 255)
+    for arguments in (
+        ["predict", photos, f"--out={tmp_path / 'maps'}"],
+        ["pseudo-label", photos, f"--out={tmp_path / 'labelled'}"],
+        ["evaluate", tmp_path / "maps", tmp_path / "masks", "--processes=2"],
+    ):
+        model = [] if arguments[0] == "evaluate" else [f"--model={models / 'tiny-32x48-float32.tflite'}"]
+        command = [sys.executable, "-m", "sodkeras.commands.main", *map(str, arguments), *model]
+        without = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command], check=False)
+        assert without.returncode == 0, arguments
+    assert len(list((tmp_path / "maps").iterdir())) == len(list((tmp_path / "labelled" / "masks").iterdir())) == 3
+
+
+def test_predict_counts_what_it_passes_over_and_keeps_what_photos_say(tflite, tmp_path, capsys):
+    Image.fromarray(photo()).save(tmp_path / "a.jfif", "JPEG", dpi=(300, 300))
+    (tmp_path / "a.dng").write_bytes(b"raw")
+    (tmp_path / "b.CR2").write_bytes(b"raw")
+    out = tmp_path / "out"
+    assert main(["predict", str(tmp_path), f"--model={tflite}", f"--out={out}", "--write=cutout"]) == 0
+    said = capsys.readouterr().out
+    assert "2 files of kinds that are not read were left out: a.dng, b.CR2" in said and "1 of 1 pictures" in said
+    assert round(Image.open(out / "a_cutout.png").info["dpi"][0]) == 300
+
+
+def test_a_large_picture_ends_itself_not_the_batch(tflite, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("SODKERAS_MAX_PIXELS", raising=False)
+    for seed in range(3):
+        write_photo(tmp_path / f"{seed}.png", seed=seed, **({"width": 100} if seed == 1 else {}))
+    out = tmp_path / "out"
+    assert main(["predict", str(tmp_path), f"--model={tflite}", f"--out={out}", "--max_pixels=5000"]) == 1
+    captured = capsys.readouterr()
+    assert "2 of 3 pictures done" in captured.out and "1.png of 100x60" in captured.err
+    assert sorted(path.name for path in out.iterdir()) == ["0_map.png", "2_map.png"]
+    monkeypatch.delenv("SODKERAS_MAX_PIXELS")
 
 
 def test_pictures_of_one_name_do_not_overwrite_each_other(tflite, tmp_path):

@@ -80,6 +80,8 @@ def test_files_without_a_partner_are_left_out_and_named(tmp_path):
     ("name", "text"),
     [
         ("list.csv", "picture,mask\np/a.jpg,m/a.png\np/b b.jpg,m/b.png\n"),
+        ("list.csv", "Image,GT\np/a.jpg,m/a.png\np/b b.jpg,m/b.png\n"),
+        ("list.txt", "img\tlabel\np/a.jpg\tm/a.png\np/b b.jpg\tm/b.png\n"),
         ("list.csv", '"p/a.jpg", m/a.png\n"p/b b.jpg",m/b.png'),
         ("list.txt", "# by hand\n\np/a.jpg\tm/a.png\np/b b.jpg\tm/b.png\n"),
         ("list.lst", "\ufeffp/a.jpg, m/a.png\r\np/b b.jpg, m/b.png\r\n"),
@@ -198,3 +200,9 @@ def test_a_mask_value_is_that_of_all_pairs(tmp_path):
     touch(tmp_path, "a/images/1.jpg", "a/masks/1.png", "b/images/2.jpg", "b/masks/2.png")
     assert [pair.mask_value for pair in find_pairs([tmp_path])] == [None, None]
     assert [pair.mask_value for pair in find_pairs([tmp_path], 15)] == [15, 15]
+
+
+def test_too_few_pairs_to_hold_out_says_what_to_give():
+    pairs = [Pair(pathlib.Path("a.jpg"), pathlib.Path("a.png"), "toys")]
+    with pytest.raises(SodkerasError, match=r"--validation=DATA.*--validation_share.*0\.1 of 1"):
+        split_pairs(pairs, 0.1)
