@@ -56,7 +56,7 @@ def run(flag_values, arguments):
         if weights.cached(flag_values.model) is None:
             say(f"fetching {flag_values.model}")
         weights.fetch(flag_values.model)
-    calibration = list(dict.fromkeys([*found, *example_pictures()]))  # one photo of the user's is too few
+    calibration = found if len(found) > 1 else [*found, *example_pictures()]  # one photo is too few
     say(f"converting to float32 and static_wi8_ai8 (8-bit integer), calibrated with {len(calibration)} photos")
     with concurrent.futures.ThreadPoolExecutor(1) as executor:  # a child process works while Keras starts here
         conversion = executor.submit(convert, flag_values.model, out, ["float32", "static_wi8_ai8"], calibration)

@@ -317,8 +317,8 @@ def test_the_demo_writes_what_its_help_lists(models, tmp_path, capsys, monkeypat
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")  # which the demo sets, to be taken back
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
-    for name in ("first", "second"):
-        write_photo(photos / f"{name}.png")
+    for seed, name in enumerate(("first", "second")):
+        write_photo(photos / f"{name}.png", seed=seed)
     model = models / "tiny.keras"
     assert main(["demo", f"--model={model}", f"--pictures={photos}", f"--out={out}", "--runs=1"]) == 0
     assert "ops delegated" in capsys.readouterr().out
