@@ -62,7 +62,8 @@ def answer(work, what):
         what: as in `run`.
     """
     job = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, args=(job["scratch"],), daemon=True).start()
+    is_done = threading.Event()
+    threading.Thread(target=_end_with_parent, args=(job["scratch"], is_done), daemon=True).start()
     answer_to = os.fdopen(os.dup(1), "w")
     progress = os.fdopen(os.dup(2), "w")
     log = os.open(f"{job['scratch']}/log.txt", os.O_WRONLY | os.O_CREAT)
@@ -76,10 +77,13 @@ def answer(work, what):
         if os.environ.get("SODKERAS_DEBUG"):
             traceback.print_exc(file=progress)
         answered = {"error": f"The {what} failed: {first_line(error)}. Received: {job['source']}"}
+    is_done.set()
     print(json.dumps(answered), file=answer_to, flush=True)
 
 
-def _end_with_parent(scratch):
+def _end_with_parent(scratch, is_done):
     sys.stdin.read()
+    if is_done.is_set():  # the parent has its answer, and takes what is in the folder
+        return
     shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)  # nobody waits for gigabytes of work any more

@@ -4,6 +4,7 @@ In a process of its own, `sodkeras.tflite.quantization_aware_process`: tensorflo
 process use another Keras.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -32,6 +33,7 @@ def quantize_train(
     keep_float=None,
     prelu="auto",
     seed=0,
+    mask_value=None,
 ):
     """Trains a network for 8 bits, and converts it.
 
@@ -57,6 +59,7 @@ def quantize_train(
         save_every: steps between checkpoints.
         calibration_limit, keep_float, prelu: as for `sodkeras.tflite.convert.convert`.
         seed: of the pictures' order and flips.
+        mask_value: the object's class in masks of classes, see `sodkeras.pictures.masks.read_mask`.
 
     Returns:
         (path of the `.tflite` file, path of the `.keras` file).
@@ -82,6 +85,7 @@ def quantize_train(
     settings = {
         "sources": sources,
         "targets": targets,
+        "mask_value": mask_value,
         "steps": steps,
         "batch": batch,
         "learning_rate": learning_rate,
@@ -91,7 +95,7 @@ def quantize_train(
         "prelu": prelu,
         "seed": seed,
     }
-    job = settings | {"pairs": _pairs(sources) if targets == "masks" else [], "folder": str(folder)}
+    job = settings | {"pairs": _pairs(sources, mask_value) if targets == "masks" else [], "folder": str(folder)}
     job["pictures"] = [pair["picture"] for pair in job["pairs"]] or [str(path) for path in find_pictures(sources)]
     if len(job["pictures"]) < batch:
         raise SodkerasError(f"There are fewer pictures than a batch holds. Received: {len(job['pictures'])} of {batch}")
@@ -111,13 +115,11 @@ def quantize_train(
     return pathlib.Path(answer["tflite"]), pathlib.Path(answer["keras"])
 
 
-def _pairs(sources):
+def _pairs(sources, mask_value):
     from sodkeras.data import find_pairs
 
-    return [
-        {"picture": str(pair.picture), "mask": str(pair.mask), "set": pair.set, "weight": pair.weight}
-        for pair in find_pairs(sources)
-    ]
+    pairs = map(dataclasses.asdict, find_pairs(sources, mask_value))
+    return [pair | {"picture": str(pair["picture"]), "mask": str(pair["mask"])} for pair in pairs]
 
 
 def _open(folder, settings):

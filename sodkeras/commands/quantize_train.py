@@ -23,6 +23,7 @@ import os
 
 from absl import flags
 
+from sodkeras.commands.mask_value import define_mask_value
 from sodkeras.errors import UsageError
 
 
@@ -53,6 +54,7 @@ def define_flags(flag_values):
     flags.DEFINE_enum(
         "prelu", "auto", ["auto", "exact"], "How PReLU is computed, see sodkeras convert.", flag_values=flag_values
     )
+    define_mask_value(flag_values)
 
 
 def run(flag_values, arguments):
@@ -77,6 +79,7 @@ def run(flag_values, arguments):
         [] if flag_values.keep_float == ["none"] else flag_values.keep_float,
         flag_values.prelu,
         flag_values.seed,
+        flag_values.mask_value,
     )
     for path in paths:
         print(f"{path}  {path.stat().st_size / 1e6:.2f} MB")

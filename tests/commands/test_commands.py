@@ -317,14 +317,15 @@ def test_the_demo_writes_what_its_help_lists(models, tmp_path, capsys, monkeypat
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")  # which the demo sets, to be taken back
     photos, out = tmp_path / "photos", tmp_path / "out"
     photos.mkdir()
-    for seed, name in enumerate(("first", "second")):
-        write_photo(photos / f"{name}.png", seed=seed)
+    stems = ("first", "second", "third", "fourth")
+    for seed, stem in enumerate(stems):
+        write_photo(photos / f"{stem}.png", seed=seed)
     model = models / "tiny.keras"
     assert main(["demo", f"--model={model}", f"--pictures={photos}", f"--out={out}", "--runs=1"]) == 0
     assert "ops delegated" in capsys.readouterr().out
     written = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     names = ("photo.jpg", "map.png", "overlay.png", "cutout.png")
-    each = {f"{stem}/{name}" for stem in ("first", "second") for name in names}
+    each = {f"{stem}/{name}" for stem in stems for name in names}
     files = {"tiny-32x48-float32.tflite", "tiny-32x48-static_wi8_ai8.tflite"}
     assert written >= each | files | {"contact_sheet.png", "results.csv", "report.html"}
     assert (out / "results.csv").read_text().count("\n") == 4  # a title, Keras, float, 8 bits
