@@ -137,8 +137,9 @@ def _verdict(against, violations):
 
 
 def _write(out, predictor, pictures, maps, rows, machine):
+    from sodkeras import report
     from sodkeras.files import whole_file
-    from sodkeras.pictures import compositing, encode_jpeg, encode_png, report
+    from sodkeras.pictures import compositing, encode_jpeg, encode_png
 
     sheet = []
     parts = [
