@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,13 @@ import pytest
 from helpers import photo, tiny_model, write_photo
 from sodkeras import Predictor, SodkerasError
 from sodkeras.commands.main import main
+from sodkeras.data import Pair, find_pairs
 from sodkeras.data.synthetic import write_synthetic
 from sodkeras.errors import UsageError
 from sodkeras.keras_file import load_keras
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
 from sodkeras.tflite.partitions import count_partitions
-from sodkeras.tflite.quantization_aware import quantize_train
+from sodkeras.tflite.quantization_aware import _pairs, quantize_train
 from sodkeras.tflite.verify import compare
 
 SETTINGS = {"steps": 24, "batch": 4, "save_every": 8, "learning_rate": 3e-3}
@@ -50,6 +52,14 @@ def test_it_learns_what_the_masks_show(trained):
     assert log[0].startswith("step,loss") and [row.split(",")[0] for row in log[1:]] == ["8", "16", "24"]
     losses = [float(row.split(",")[1]) for row in log[1:]]
     assert losses[-1] < 0.9 * losses[0], losses
+
+
+def test_pairs_reach_the_training_process_as_they_are(pairs, tmp_path):
+    (tmp_path / "pairs.csv").write_text(f"picture,mask,weight\n{pairs}/images/00000.jpg,{pairs}/masks/00000.png,0.5\n")
+    for value, source in ((None, tmp_path), (3, pairs)):
+        sent = json.loads(json.dumps(_pairs([source], value)))
+        got = [Pair(**pair | {"picture": Path(pair["picture"]), "mask": Path(pair["mask"])}) for pair in sent]
+        assert got == find_pairs([source], value) and got[0].is_map == (value is None)
 
 
 def test_the_file_computes_what_the_weights_in_keras_do_and_is_one_partition(trained):
