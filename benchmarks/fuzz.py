@@ -11,6 +11,7 @@ end by a signal, more than a minute, more than 3 GB. The same seed makes the sam
 import collections
 import contextlib
 import csv
+import functools
 import io
 import json
 import multiprocessing
@@ -29,11 +30,6 @@ import numpy as np
 from absl import app, flags
 
 HERE = pathlib.Path(__file__).parent
-FLAGS = flags.FLAGS
-flags.DEFINE_float("minutes", 10.0, "For how long.", lower_bound=0.01)
-flags.DEFINE_integer("seed", 0, "Of what is damaged, and how.")
-flags.DEFINE_string("csv", str(HERE / "fuzz.csv"), "The table to write.")
-flags.DEFINE_string("keep", None, "A folder for the files that went wrong.")
 _LONGEST, _LARGEST = 60, 3_000_000_000
 _ARCHIVES = (".keras", ".pth")
 _EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFFE)
@@ -43,15 +39,16 @@ def main(_):
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         originals = write_originals(folder / "good")
-        counts, findings = run(originals, folder)
-    with open(FLAGS.csv, "w", newline="", encoding="utf-8") as file:
+        values = flags.FLAGS
+        counts, findings = run(originals, folder, values.minutes, values.seed, values.keep)
+    with open(values.csv, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["kind", "files", "read", "refused", "findings"])
         for kind in originals:
             writer.writerow([kind, *(counts[kind, what] for what in ("files", "read", "refused", "findings"))])
     for finding in findings:
         print(finding)
-    print(pathlib.Path(FLAGS.csv).read_text(encoding="utf-8"))
+    print(pathlib.Path(values.csv).read_text(encoding="utf-8"))
     return 1 if findings else 0
 
 
@@ -145,28 +142,27 @@ def _write_networks(folder):
     ScoreTable([row | {"mae": 0.08, "max_f": 0.87}], ["maps: 8 bit"]).write(run / "evaluation")
 
 
-def run(originals, folder):
+def run(originals, folder, minutes, seed, keep):
     """(counts by kind and outcome, findings as lines)."""
-    context = multiprocessing.get_context("spawn")
     counts, findings = collections.Counter(), []
     kinds = [kind for kind, paths in originals.items() if paths]
-    end = time.monotonic() + 60 * FLAGS.minutes
+    end = time.monotonic() + 60 * minutes
     workers = dict.fromkeys(kinds)
     number = 0
     while time.monotonic() < end:
         for kind in kinds:
             # Readers that need no network take a hundredth of the time.
             for _ in range(20 if kind in ("picture", "mask", "list") else 4):
-                worker = workers[kind] = workers[kind] or _Worker(context, kind)
+                worker = workers[kind] = workers[kind] or Worker(functools.partial(_reader, kind))
                 number += 1
-                path = damaged(originals[kind], folder / kind, number)
+                path = damaged(originals[kind], folder / kind, seed, number)
                 outcome = worker.read(path)
                 counts[kind, "files"] += 1
                 counts[kind, outcome if outcome in ("read", "refused") else "findings"] += 1
                 if outcome not in ("read", "refused"):
                     findings.append(f"{kind} {number}: {outcome}")
-                    if FLAGS.keep:
-                        kept = pathlib.Path(FLAGS.keep) / f"{number}_{path.name}"
+                    if keep:
+                        kept = pathlib.Path(keep) / f"{number}_{path.name}"
                         kept.parent.mkdir(parents=True, exist_ok=True)
                         kept.write_bytes(path.read_bytes())
                     worker.stop()
@@ -179,16 +175,22 @@ def run(originals, folder):
     return counts, findings
 
 
-class _Worker:
-    """A process that reads files of one kind."""
+class Worker:
+    """A process that reads files.
 
-    def __init__(self, context, kind):
+    Args:
+        make_reader: called there, gives what reads a file by its path.
+    """
+
+    def __init__(self, make_reader):
+        context = multiprocessing.get_context("spawn")
         self._files, self._outcomes = context.Queue(), context.Queue()
-        self._process = context.Process(target=_serve, args=(kind, self._files, self._outcomes), daemon=True)
+        self._process = context.Process(target=_serve, args=(make_reader, self._files, self._outcomes), daemon=True)
         self._process.start()
         self._outcomes.get(timeout=300)  # imports are done
 
     def read(self, path):
+        """ "read", "refused", or what went wrong."""
         self._files.put(path)
         end = time.monotonic() + _LONGEST
         while time.monotonic() < end:
@@ -204,14 +206,14 @@ class _Worker:
         self._process.join()
 
 
-def _serve(kind, files, outcomes):
+def _serve(make_reader, files, outcomes):
     from sodkeras import SodkerasError
     from sodkeras.commands.main import prepare_tensorflow
 
     os.environ["OPENCV_LOG_LEVEL"] = "OFF"
     warnings.simplefilter("ignore")
     prepare_tensorflow()
-    read = _reader(kind)
+    read = make_reader()
     outcomes.put("ready")
     while True:
         path = files.get()
@@ -256,9 +258,9 @@ def _reader(kind):
     }[kind]
 
 
-def damaged(originals, folder, number):
+def damaged(originals, folder, seed, number):
     """The path of a damaged copy of one of the files; beside it those of its folder that it needs."""
-    rng = np.random.default_rng([FLAGS.seed, number])
+    rng = np.random.default_rng([seed, number])
     original = originals[rng.integers(len(originals))]
     folder.mkdir(exist_ok=True)
     path = folder / original.name
@@ -341,4 +343,8 @@ def mutate(content, rng):
 
 
 if __name__ == "__main__":
+    flags.DEFINE_float("minutes", 10.0, "For how long.", lower_bound=0.01)
+    flags.DEFINE_integer("seed", 0, "Of what is damaged, and how.")
+    flags.DEFINE_string("csv", str(HERE / "fuzz.csv"), "The table to write.")
+    flags.DEFINE_string("keep", None, "A folder for the files that went wrong.")
     app.run(main)
