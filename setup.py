@@ -52,7 +52,7 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
-        "heic": ["pillow-heif>=1.0"],
+        "heif": ["pillow-heif>=1.0"],
         "test": [
             "onnxruntime>=1.20",
             "pillow-heif>=1.0",

@@ -193,7 +193,7 @@ def _open(content, name):
 def _unknown(name, content=b""):
     kind = None
     if content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS:
-        kind, package = "HEIC", "sodkeras[heic]"
+        kind, package = "HEIC", "sodkeras[heif]"
     elif content.startswith(_JXL):
         kind, package = "JPEG XL", "pillow-jxl-plugin"
     if kind:

@@ -276,7 +276,7 @@ def test_kinds_that_are_known_but_not_read_say_why(tmp_path, monkeypatch):
     with pytest.raises(SodkerasError, match=r"raw photo.*preview"):
         read_picture(raw)
     monkeypatch.setattr("sodkeras.pictures.decode._formats", lambda: ["PNG"])
-    with pytest.raises(SodkerasError, match=r"HEIC.*sodkeras\[heic\]"):
+    with pytest.raises(SodkerasError, match=r"HEIC.*sodkeras\[heif\]"):
         read_picture(saved(RGB, "HEIF"))
     with pytest.raises(SodkerasError, match=r"JPEG XL.*pillow-jxl-plugin"):
         read_picture(b"\xff\x0a" + bytes(40))
