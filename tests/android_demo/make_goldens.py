@@ -15,7 +15,8 @@ import pathlib
 import cv2
 import numpy as np
 
-from sodkeras import Preprocessing, compositing
+from sodkeras import Preprocessing
+from sodkeras.pictures import compositing
 from sodkeras.runtimes import _dequantize, _quantize
 from sodkeras.tflite.benchmark import COLUMNS
 

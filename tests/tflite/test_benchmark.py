@@ -18,7 +18,7 @@ from sodkeras.tflite.benchmark import COLUMNS, append_rows, measure
 #: Put before everything else that a Python imports, in its children too.
 BOARD = """
 import sys, sysconfig
-ALLOWED = {"sodkeras", "absl", "cv2", "ai_edge_litert", "numpy"}
+ALLOWED = {"sodkeras", "absl", "cv2", "ai_edge_litert", "numpy", "PIL"}
 ALLOWED |= {"backports", "flatbuffers", "google", "ml_dtypes", "tqdm", "typing_extensions"}  # what LiteRT brings
 
 class OnlyWhatABoardHas:

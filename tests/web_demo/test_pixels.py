@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from sodkeras import Preprocessing, compositing
+from sodkeras import Preprocessing
 from sodkeras.lite_metadata import read_metadata
+from sodkeras.pictures import compositing
 from sodkeras.runtimes import _dequantize, _quantize
 
 RANDOM = np.random.default_rng(0)

@@ -16,11 +16,12 @@ import numpy as np
 from absl import app, flags
 from tqdm import tqdm
 
-from sodkeras import Predictor, compositing
+from sodkeras import Predictor
 from sodkeras.data import find_pairs, split_pairs
 from sodkeras.data.samples import read_pair
 from sodkeras.metrics import FMeasure, MeanAbsoluteError
 from sodkeras.metrics.pair import Pair
+from sodkeras.pictures import compositing
 from sodkeras.report import contact_sheet
 from sodkeras.weights import preset_names
 
