@@ -49,8 +49,8 @@ def whole_file(path):
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except (OSError, ValueError) as error:
         raise SodkerasError(f"Cannot write there ({reason(error)}); choose another place. Received: {path}") from None
-    _remove_stale(os.path.abspath(path.parent))
     try:
+        _remove_stale(os.path.abspath(path.parent))
         yield temporary
         os.replace(temporary, path)
     except OSError as error:

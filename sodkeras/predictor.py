@@ -1,10 +1,13 @@
 """A picture in, its saliency map out, whatever runs the network."""
 
-import collections
-import concurrent.futures
 import io
+import itertools
+import queue
 import threading
 
+import cv2
+
+from sodkeras.errors import SodkerasError, first_line
 from sodkeras.pictures import compositing, encode_png, read_photo
 from sodkeras.pictures.read import PICTURE_ERRORS
 from sodkeras.runtimes import open_runtime
@@ -44,7 +47,8 @@ class Predictor:
 
         Args:
             image: anything `sodkeras.pictures.read_photo` takes.
-            output: "map"; "overlay", the map laid over the photo; or "cutout", the photo with the map as transparency.
+            output: "map"; "overlay", the map laid over the photo; or "cutout", the photo with the map as
+                transparency, times its own if it has some.
 
         Returns:
             For a path or an array, an array: the map as float32 `[H, W]` in [0, 1], an overlay as RGB or a cut-out as
@@ -58,18 +62,19 @@ class Predictor:
         """
         if output not in self.OUTPUTS:
             raise ValueError(f"Predictor gives the outputs {self.OUTPUTS}. Received: {output!r}")
-        picture, tags = read_photo(image)
+        photo = read_photo(image)
+        picture = photo.pixels
         saliency_map = self.predict(picture)
         is_file = isinstance(image, (bytes, bytearray, memoryview)) or hasattr(image, "read")
         is_pil = hasattr(image, "getexif")
         if output == "overlay":
             result = compositing.overlay(picture, saliency_map)
         elif output == "cutout":
-            result = compositing.cut_out(picture, saliency_map)
+            result = compositing.cut_out(picture, saliency_map, photo.layered)
         else:
             result = compositing.grey(saliency_map) if is_file or is_pil else saliency_map
         if is_file or is_pil:
-            result = encode_png(result, tags)
+            result = encode_png(result, photo.tags)
         if is_pil:
             from PIL import Image
 
@@ -98,41 +103,55 @@ class Predictor:
             `predict`; where that failed, `(image, None, error)` with the error, so that one bad file does not end the
             rest.
         """
-        images = iter(images)
-        waiting, room = collections.deque(), _Room()
-        with concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="read") as reader:
-
-            def submit_next():
-                for image in images:
-                    waiting.append((image, reader.submit(room.read, image)))
+        if ahead < 0:
+            raise ValueError(f"Predictor.stream reads no fewer than 0 pictures ahead. Received: {ahead}")
+        images, room = iter(images), _Room()
+        asked, answers = queue.SimpleQueue(), queue.SimpleQueue()
+        # A daemon, for nobody waits at a program's end for a stream that was not read to its own.
+        threading.Thread(target=_read_all, args=(asked, answers, room), name="read", daemon=True).start()
+        waiting = 0
+        try:
+            while True:
+                for image in itertools.islice(images, ahead + 1 - waiting):
+                    asked.put((image,))  # an array does not compare
+                    waiting += 1
+                if not waiting:
                     return
+                image, photo, result, pixels = answers.get()
+                waiting -= 1
+                if photo is not None:
+                    try:
+                        result = self.predict(photo.pixels)
+                    except PICTURE_ERRORS as error:
+                        photo, result = None, _bare(error)
+                found = [(image, photo, result)]
+                del photo, result
+                yield found.pop()  # a large one goes when the caller lets go of it
+                room.give_back(pixels)
+        finally:
+            room.close()
+            asked.put(None)
 
-            try:
-                for _ in range(ahead + 1):
-                    submit_next()
-                while waiting:
-                    image, future = waiting.popleft()
-                    photo, result, pixels = future.result()
-                    del future
-                    if photo is not None:
-                        try:
-                            result = self.predict(photo.pixels)
-                        except PICTURE_ERRORS as error:
-                            photo, result = None, error
-                    found = [(image, photo, result)]
-                    del photo, result
-                    yield found.pop()  # a large one goes when the caller lets go of it
-                    room.give_back(pixels)
-                    submit_next()
-            finally:
-                room.close()
+
+def _read_all(asked, answers, room):
+    for (image,) in iter(asked.get, None):
+        if room.is_closed:
+            return
+        answers.put((image, *room.read(image)))
+
+
+def _bare(error):
+    """An error without the frames that raised it, which hold pictures; for one of another library, a sentence."""
+    if isinstance(error, (MemoryError, cv2.error)):
+        error = SodkerasError(f"The picture is larger than the memory that is left. Received: {first_line(error)}")
+    return error.with_traceback(None)
 
 
 class _Room:
     """Room for the pixels of pictures that are read ahead; one picture always fits."""
 
     def __init__(self):
-        self._held, self._is_closed = 0, False
+        self._held, self.is_closed = 0, False
         self._changed = threading.Condition()
 
     def read(self, image):
@@ -142,16 +161,15 @@ class _Room:
         def take(pixels):
             nonlocal taken
             with self._changed:
-                self._changed.wait_for(
-                    lambda: self._is_closed or not self._held or self._held + pixels <= _PIXELS_AHEAD
-                )
+                self._changed.wait_for(lambda: self.is_closed or not self._held or self._held + pixels <= _PIXELS_AHEAD)
                 self._held += pixels
             taken = pixels
 
         try:
             return read_photo(image, take), None, taken
-        except PICTURE_ERRORS as error:
-            return None, error, taken
+        except Exception as error:  # also of a file object that is not ours
+            error.__context__ = None  # which has frames, too
+            return None, _bare(error), taken
 
     def give_back(self, pixels):
         with self._changed:
@@ -161,5 +179,5 @@ class _Room:
     def close(self):
         """Lets every reader go on."""
         with self._changed:
-            self._is_closed = True
+            self.is_closed = True
             self._changed.notify_all()

@@ -182,6 +182,8 @@ class LiteRTRuntime:
         self._open(*state)
 
 
+# What half precision and resizing add to the ends of [0, 1].
+_ROUNDING = 0.01
 # Interpreters of the process that this one was forked from.
 _LEFT_BEHIND = []
 
@@ -245,5 +247,10 @@ def _finite(maps, name):
     if not np.isfinite(maps).all():
         raise SodkerasError(
             f"The network gives NaN, which is no saliency map: train it, or convert it anew. Received: {name}"
+        )
+    if maps.min() < -_ROUNDING or maps.max() > 1 + _ROUNDING:
+        raise SodkerasError(
+            "A saliency map is in [0, 1]: the network's metadata must say if its output is one of logits. "
+            f"Received: {name} with values from {maps.min():g} to {maps.max():g}"
         )
     return maps

@@ -136,7 +136,12 @@ def load_model(name):
 
     if os.fspath(name).lower().endswith(".keras"):
         return load_keras(pathlib.Path(name))
-    wanted, path = preset(name), fetch(name)
+    wanted = preset(name)
+    if wanted["file"].endswith(".tflite"):
+        source = name.rpartition("_")[0]
+        hint = f"; its source is {source}" if source in preset_names() else ""
+        raise SodkerasError(f"This network is a .tflite file, which cannot be changed any more{hint}. Received: {name}")
+    path = fetch(name)
     if path.suffix == ".keras":
         model = load_keras(path)
         model.name = name  # files made of it are called so: not all CSNets alike

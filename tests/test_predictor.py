@@ -1,6 +1,8 @@
 """One class, any picture, Keras or LiteRT: the same kind of answer."""
 
 import io
+import subprocess
+import sys
 import time
 
 import cv2
@@ -112,9 +114,38 @@ def test_large_pictures_are_not_read_ahead(files, tmp_path, monkeypatch):
         assert decoded == (
             [*paths[:1], paths[2]] if found is None else [one for one in paths[: number + 1] if one != paths[1]]
         )
+    with pytest.raises(ValueError, match="-1"):
+        next(Predictor(files[-1]).stream(paths, ahead=-1))
     stopped = Predictor(files[-1]).stream(paths)
     next(stopped)
     stopped.close()  # while the next one waits for room
+
+
+def test_a_stream_that_is_kept_does_not_keep_a_program(files):
+    program = f"""if True:
+        import numpy as np
+        import sodkeras.predictor as module
+        from sodkeras.pictures import encode_png
+
+        module._PIXELS_AHEAD = 1
+        stream = module.Predictor({str(files[-1])!r}).stream([encode_png(np.zeros((60, 80, 3), np.uint8))] * 5)
+        next(stream)
+    """
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+def test_errors_of_a_stream_keep_no_pictures(files, tmp_path):
+    class Broken(io.BytesIO):
+        def read(self):
+            raise KeyError("not an error of ours")
+
+    whole = cv2.imencode(".jpg", np.zeros((600, 800, 3), np.uint8) + 200)[1].tobytes()
+    cut = whole[: len(whole) // 2] + b"\xff\xd9"
+    found = list(Predictor(files[-1]).stream([Broken(), cut, photo()]))
+    assert [each is None for _, each, _ in found] == [True, True, False]
+    assert isinstance(found[0][2], KeyError) and "cut off" in str(found[1][2])
+    for _, _, error in found[:2]:
+        assert error.__traceback__ is None and error.__context__ is None
 
 
 def test_what_cannot_be_computed_ends_one_picture(files, tmp_path, monkeypatch):

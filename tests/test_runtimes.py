@@ -13,6 +13,7 @@ import pytest
 
 from helpers import photo, tiny_model
 from sodkeras import Predictor, SodkerasError, weights
+from sodkeras.lite_metadata import read_metadata
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime, _dequantize
 from sodkeras.tflite.convert import convert
 
@@ -112,6 +113,15 @@ def test_a_network_that_gives_nan_is_an_error(tmp_path, kind, monkeypatch):
         monkeypatch.setattr(LiteRTRuntime, "interpreter", Broken())
     with pytest.raises(SodkerasError, match=r"gives NaN.*Received: tiny"):
         predictor(photo())
+
+
+def test_logits_that_are_said_to_be_a_map_are_an_error(tmp_path):
+    (path,) = convert(tiny_model(), tmp_path, inside=("resize",))
+    metadata = read_metadata(path.read_bytes(), path)
+    assert Predictor(path)(photo()).max() <= 1
+    runtime = LiteRTRuntime(path, metadata=metadata | {"output_values": "probabilities"})
+    with pytest.raises(SodkerasError, match=r"in \[0, 1\].*logits.*values from"):
+        runtime(runtime.preprocessing(photo()))
 
 
 @pytest.mark.parametrize(("dtype", "zero_point"), [("int8", -128), ("uint8", 0), ("int16", 0)])

@@ -24,7 +24,7 @@ def choose(sources, limit):
         sources: a folder, file or glob, or several.
         limit: pictures at most.
     """
-    found = find_pictures([sources] if isinstance(sources, (str, os.PathLike)) else sources)
+    found = find_pictures([sources] if isinstance(sources, (str, os.PathLike)) else sources, with_results=False)
     step = max(1, -(-len(found) // limit))
     chosen = found[::step]
     return chosen, [path for path in found if path not in set(chosen)]
@@ -40,8 +40,7 @@ def check_different(paths):
         SodkerasError: if no two are different, for then the ranges of one picture are taken for those of all.
     """
     small = np.stack([_shrunk(path) for path in paths])
-    distances = np.abs(small[:, None] - small[None]).mean(axis=(2, 3, 4))
-    if distances.max() <= EQUAL:
+    if max(_distances(small, index).max() for index in range(len(paths))) <= EQUAL:
         what = f"{len(paths)} equal pictures" if len(paths) > 1 else "1 picture"
         raise SodkerasError(
             "Calibration needs different pictures, a hundred like those the network will see; from equal ones 8 bits "
@@ -49,7 +48,7 @@ def check_different(paths):
         )
     different = []
     for index in range(len(paths)):
-        if all(distances[index, other] > NEARLY_EQUAL for other in different):
+        if (_distances(small, index)[different] > NEARLY_EQUAL).all():
             different.append(index)
     if 2 * len(different) > len(paths):
         return None
@@ -57,6 +56,11 @@ def check_different(paths):
         f"only {len(different)} of the {len(paths)} calibration pictures differ by more than {NEARLY_EQUAL:g} of 255 "
         "levels; on others the network may be wrong in 8 bits"
     )
+
+
+def _distances(small, index):
+    """Of one picture to each."""
+    return np.abs(small - small[index]).mean(axis=(1, 2, 3))
 
 
 def _shrunk(path):
@@ -78,7 +82,10 @@ def to_try(chosen, left, count=8):
     room = count - len(examples)
     others = left[:: max(1, -(-len(left) // room))] if room else []
     known = {_digest(path) for path in chosen}
-    return [path for path in [*examples, *others] if _digest(path) not in known]
+    tried = [path for path in [*examples, *others] if _digest(path) not in known]
+    for path in tried:
+        read_picture(path)  # a bad one is told of before the work, not after it
+    return tried
 
 
 def pictures_to_try(paths, calibrated):

@@ -114,7 +114,13 @@ def run(flag_values, arguments):
         print(f"{path}  {path.stat().st_size / 1e6:.2f} MB")
         parity = json.loads(path.with_suffix(".json").read_text("utf-8"))["parity"]
         if parity["problems"] and "float32" not in path.stem:
-            bad[path] = f"on {parity['pictures']} pictures: {'; '.join(parity['problems'])}"
+            what = "mirror images of the calibration pictures" if parity["mirrored"] else "pictures"
+            bad[path] = f"on {parity['pictures']} {what}: {'; '.join(parity['problems'])}"
     for path, problems in bad.items():
         print(f"sodkeras convert: {path} does not agree with Keras {problems}", file=sys.stderr)
+    if bad:
+        print(
+            "More and other pictures for --calibrate may help, --mae_budget, or sodkeras quantize-train",
+            file=sys.stderr,
+        )
     return 1 if bad else 0

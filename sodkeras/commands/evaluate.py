@@ -37,6 +37,8 @@ from sodkeras.errors import SodkerasError, UsageError
 
 _METRICS = ["mae", "f", "f_per_image", "s", "e", "weighted_f", "boundary_f"]
 # Below this many pairs the time to start processes is longer than the time that they save.
+# Maps that are wrong in most of their pixels.
+_WORSE_THAN_INVERTED = 0.5
 _WORTH_PROCESSES = 100
 
 
@@ -143,6 +145,12 @@ def run(flag_values, arguments):
         for name, (masks, pictures) in empty.items():
             counted = "count" if flag_values.count_empty_masks else "are left out"
             print(f"{masks} of the {pictures} masks of {name} are empty, and {counted}")
+        for row in rows:
+            if row.get("mae", 0) > _WORSE_THAN_INVERTED:
+                print(
+                    f"{row['method']} on {row['set']}: turned black for white, the maps would have an MAE of "
+                    f"{1 - row['mae']:.3f}; are these, or the masks, inverted?"
+                )
         out = pathlib.Path(flag_values.out)
         written = [*table.write(out), *write_curves(out, curves)]
         print(f"{', '.join(path.name for path in written)} in {out}")

@@ -75,9 +75,20 @@ def _end(number, frame):
 
 def _open_streams():
     """Gives what a daemon or a program without a console lacks, and what progress bars write to."""
-    for name in ("stdout", "stderr"):
+    for descriptor in range(3):  # else the next file that is opened would get it, and what others mean for a console
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, descriptor)
+            if nowhere != descriptor:
+                os.close(nowhere)
+            os.set_inheritable(descriptor, True)
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (stays open)
+            setattr(sys, name, os.fdopen(descriptor, "w" if descriptor else "r", closefd=False))
+        if descriptor and hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")  # a name that the console cannot write
 
 
 def prepare_tensorflow():

@@ -1,15 +1,23 @@
 """The pictures that a verb's arguments name."""
 
-from sodkeras.errors import UsageError
+from sodkeras.errors import SodkerasError, UsageError
 
 
 def named_pictures(arguments):
-    """See `sodkeras.pictures.find_pictures`; says on standard output which pictures cannot be among them."""
+    """See `sodkeras.pictures.find_pictures`; says on standard output what is not among them.
+
+    That is what `sodkeras predict` wrote and nobody named, and pictures of kinds that are not read.
+    """
     from sodkeras.pictures import find_pictures, left_out
 
     if not arguments:
         raise UsageError("name at least one picture, folder or glob")
-    found, others = find_pictures(arguments), left_out(arguments)
+    found, others = find_pictures(arguments, with_results=False), left_out(arguments)
+    results = len(find_pictures(arguments)) - len(found)
+    if results:
+        print(f"{results} files that sodkeras predict wrote were left out")
+    if not found:
+        raise SodkerasError(f"All the pictures are results of sodkeras predict. Received: {' '.join(arguments)}")
     if others:
         names = ", ".join(path.name for path in others)
         print(f"{len(others)} files of kinds that are not read were left out: {names}")

@@ -6,7 +6,8 @@ A PICTURE is a file, a folder, or a quoted glob such as 'photos/**/*.jpg'. For p
 photo_map.png (grey: black background, white object), photo_overlay.png (the map laid over the photo) or
 photo_cutout.png (the photo with a transparent background), each at the photo's own size. A picture that cannot be
 read does not stop the rest: it is named at the end, and the exit code is 1. Where pictures of several folders have one
-name, suffix and folder are in their results' names. Results that lie among the pictures are not taken for pictures.
+name, suffix and folder are in their results' names. Pictures in folders of a folder are 'photos/**/*'. Results that lie
+among the pictures are not taken for pictures, and no file that is none is written over.
 
 The default network comes with this package and needs neither a download nor TensorFlow. csnet_l_x1_float16 is quicker
 and finds less; u2net finds most (its first use fetches 176 MB).
@@ -25,7 +26,7 @@ import sys
 
 from absl import flags
 
-from sodkeras.errors import UsageError
+from sodkeras.errors import SodkerasError, UsageError
 
 
 def define_flags(flag_values):
@@ -42,7 +43,8 @@ def run(flag_values, arguments):
 
     from sodkeras.commands.pictures import named_pictures
     from sodkeras.commands.startup import open_predictor
-    from sodkeras.pictures import compositing, output_stems, without_results, write_png
+    from sodkeras.pictures import compositing, output_stems, write_png
+    from sodkeras.pictures.find import is_result
     from sodkeras.pictures.read import PICTURE_ERRORS
     from sodkeras.predictor import Predictor
 
@@ -50,16 +52,13 @@ def run(flag_values, arguments):
     if unknown or not flag_values.write:
         raise UsageError(f"--write takes {', '.join(Predictor.OUTPUTS)}. Received: {','.join(flag_values.write)}")
     folder = pathlib.Path(flag_values.out)
-    found = named_pictures(arguments)
-    pictures = without_results(found, folder, Predictor.OUTPUTS)
-    if len(pictures) < len(found):
-        print(f"{len(found) - len(pictures)} files in {folder} are results of others there and were left out")
+    pictures = named_pictures(arguments)
     stems = output_stems(pictures)
     predictor = open_predictor(flag_values.model, flag_values.threads)
     make = {
-        "map": lambda picture, levels: levels,
-        "overlay": compositing.overlay,
-        "cutout": compositing.cut_out,
+        "map": lambda photo, levels: levels,
+        "overlay": lambda photo, levels: compositing.overlay(photo.pixels, levels),
+        "cutout": lambda photo, levels: compositing.cut_out(photo.pixels, levels, photo.layered),
     }
     failures = []
     with tqdm(total=len(pictures), unit="picture", disable=len(pictures) < 2) as bar:
@@ -69,11 +68,16 @@ def run(flag_values, arguments):
                     raise result
                 result = compositing.grey(result)  # a quarter of the memory, which counts with 100 megapixels
                 for kind in flag_values.write:
-                    made = make[kind](photo.pixels, result)
-                    write_png(folder / f"{stems[path]}_{kind}.png", made, photo.tags, overwrite=True)
+                    path_made = folder / f"{stems[path]}_{kind}.png"
+                    if path_made.exists() and not is_result(path_made):
+                        raise SodkerasError(
+                            f"This is no result of sodkeras predict; choose another --out. Received: {path_made}"
+                        )
+                    made = make[kind](photo, result)
+                    write_png(path_made, made, photo.tags, True, is_result=True)
                     del made
             except PICTURE_ERRORS as error:
-                failures.append((path, error))
+                failures.append((path, str(error)))  # an error would keep the picture in memory
             del photo, result  # before the next is read
             bar.update()
     done = len(pictures) - len(failures)

@@ -162,7 +162,7 @@ def _from_list(name, path):
         text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SodkerasError(f"A list of pairs is text in UTF-8. Received: {path}") from None
-    pairs = []
+    pairs, has_begun = [], False
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.strip()
         if not line or line.startswith("#"):
@@ -170,8 +170,10 @@ def _from_list(name, path):
         separator = next((character for character in ",\t" if character in line), None)
         fields = next(csv.reader([line], delimiter=separator)) if separator else line.split()
         fields = [field.strip() for field in fields]
-        if number == 1 and _is_header(fields, path.parent):
+        if not has_begun and _is_header(fields, path.parent):
+            has_begun = True
             continue
+        has_begun = True
         weight = _weight(fields[2]) if len(fields) == 3 else 1.0
         if len(fields) not in (2, 3) or not all(fields) or weight is None:
             raise SodkerasError(

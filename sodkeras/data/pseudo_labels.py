@@ -53,7 +53,7 @@ def pseudo_label(predictor, pictures, folder, progress=True):
                 made.note(file, origin)
             mask = read_map(file)
         except PICTURE_ERRORS as error:
-            failures.append((path, error))
+            failures.append((path, str(error)))
             continue
         rows.append((os.path.relpath(path, folder), f"masks/{file.name}", f"{certainty(mask):.4f}"))
     if not rows:

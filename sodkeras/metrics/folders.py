@@ -46,7 +46,9 @@ class MaskSet:
         Raises:
             SodkerasError: if a mask has no map (with `allow_missing`: if none has).
         """
-        return self._join(by_stem(folder, suffix="_map"), folder, allow_missing)
+        maps = by_stem(folder)
+        of_predict = {stem: f"{stem}_map" for stem in self.masks.keys() - maps.keys() if f"{stem}_map" in maps}
+        return self._join(maps | {stem: maps[name] for stem, name in of_predict.items()}, folder, allow_missing)
 
     def join_pictures(self):
         """[(picture, mask)] paths; raises SodkerasError if a mask has no picture."""
@@ -64,8 +66,8 @@ class MaskSet:
         return [(paths[stem], mask) for stem, mask in self.masks.items() if stem in paths]
 
 
-def by_stem(folder, suffix=""):
-    """The picture files of a folder, `{stem: path}`; `suffix` is cut off a stem that ends with it.
+def by_stem(folder):
+    """The picture files of a folder, `{stem: path}`.
 
     Raises:
         SodkerasError: if the folder has no pictures, or two of one stem.
@@ -75,10 +77,9 @@ def by_stem(folder, suffix=""):
         raise SodkerasError(f"There is no such folder. Received: {folder}")
     paths = {}
     for path in find_pictures([folder]):
-        stem = path.stem.removesuffix(suffix)
-        if stem in paths:
-            raise SodkerasError(f"Two files of a folder have one stem. Received: {paths[stem]} and {path.name}")
-        paths[stem] = path
+        if path.stem in paths:
+            raise SodkerasError(f"Two files of a folder have one stem. Received: {paths[path.stem]} and {path.name}")
+        paths[path.stem] = path
     return paths
 
 

@@ -40,7 +40,7 @@ class Pair:
             _check(name, array)
         if saliency_map.shape != ground_truth.shape:
             raise SodkerasError(
-                "A saliency map is scored at the size of its ground truth; resize it first. "
+                "A saliency map is scored at the size of its ground truth; resize it, or give --resize. "
                 f"Received: map {saliency_map.shape}, ground truth {ground_truth.shape}"
             )
         # A mask of 0 and 1 read as 8 bit would pass as an empty one and spoil a whole table in silence.

@@ -71,7 +71,7 @@ def score_model(predictor, pairs, settings, progress=lambda count: None, keep=No
                 write_png(keep / f"{path.stem}.png", levels)
             evaluator.update(levels, mask)
         except PICTURE_ERRORS as error:
-            failures.append((path, error))
+            failures.append((path, str(error)))
         progress(1)
     return evaluator, failures
 

@@ -3,7 +3,7 @@
 `decode` sees all that a file holds; `read` and `masks` say what it means, as a picture and as a mask or map.
 """
 
-from sodkeras.pictures.find import SUFFIXES, example_pictures, find_pictures, left_out, output_stems, without_results
+from sodkeras.pictures.find import SUFFIXES, example_pictures, find_pictures, left_out, output_stems
 from sodkeras.pictures.read import Photo, read_photo, read_picture
 from sodkeras.pictures.write import encode_jpeg, encode_png, write_png
 
@@ -18,6 +18,5 @@ __all__ = [
     "output_stems",
     "read_photo",
     "read_picture",
-    "without_results",
     "write_png",
 ]

@@ -42,6 +42,17 @@ def overlay(picture, saliency_map, colour=(255, 64, 0), strength=0.6):
     return result
 
 
-def cut_out(picture, saliency_map):
-    """The photo with the map, in [0, 1] or in 8 bits, as its transparency: RGBA, uint8 `[H, W, 4]`."""
-    return np.dstack([picture, grey(saliency_map)])
+def cut_out(picture, saliency_map, layered=None):
+    """The photo with the map as its transparency.
+
+    Args:
+        picture: RGB, uint8 `[H, W, 3]`.
+        saliency_map: `[H, W]` in [0, 1], or in 8 bits from `grey`.
+        layered: for a photo that is transparent itself, RGBA, uint8 `[H, W, 4]`: the two transparencies are multiplied.
+
+    Returns:
+        RGBA, uint8 `[H, W, 4]`.
+    """
+    if layered is None:
+        return np.dstack([picture, grey(saliency_map)])
+    return np.dstack([layered[..., :3], cv2.multiply(layered[..., 3], grey(saliency_map), scale=1 / 255)])

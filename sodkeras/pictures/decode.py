@@ -22,29 +22,14 @@ MAX_PIXELS = "SODKERAS_MAX_PIXELS"
 _DEFAULT_MAX_PIXELS = 200_000_000
 
 # Pillow knows more, some of which start other programs (EPS) or are no pictures (HDF5).
-_FORMATS = [
-    "AVIF",
-    "BMP",
-    "DIB",
-    "GIF",
-    "HEIF",
-    "ICO",
-    "JPEG",
-    "JPEG2000",
-    "JXL",
-    "MPO",
-    "PCX",
-    "PNG",
-    "PPM",
-    "QOI",
-    "SGI",
-    "TGA",
-    "TIFF",
-    "WEBP",
-]
+_FORMATS = (
+    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL"),
+    *("MPO", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF", "WEBP"),
+)
 _PLUGINS = {"pillow_heif": "register_heif_opener", "pillow_jxl": None}
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
+_PNG = b"\x89PNG"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BIG_TIFF = (b"+\0", b"\0+")
 # Rows that are decoded at a time: Pillow's own copy of a whole picture would be the third.
@@ -89,12 +74,13 @@ class Decoded(typing.NamedTuple):
     tags: Tags = NO_TAGS
 
 
-def decode(source, announce=None):
+def decode(source, announce=None, with_key=True):
     """Decodes a picture.
 
     Args:
         source: a path, the bytes of an image file, an open binary file, or a PIL image.
         announce: called with the number of pixels before they are decoded.
+        with_key: whether a value or colour that the file says to be transparent is so.
 
     Returns:
         `Decoded`.
@@ -107,13 +93,16 @@ def decode(source, announce=None):
         content, name = _content(source)
     try:
         image = source if content is None else _open(content, name)
-        return _decode_by_opencv(content, name, announce) if image is None else _decode(image, content, name, announce)
+        if image is None:
+            return _decode_by_opencv(content, name, announce)
+        return _decode(image, content, name, announce, with_key)
     except SodkerasError:
         raise
     except MemoryError:
         raise SodkerasError(f"The picture is larger than the memory that is left. Received: {name}") from None
     except Exception as error:  # of many kinds: decoders are not written for damaged files
-        if "truncated" in str(error):
+        has_no_end = content is not None and content.startswith(_PNG) and b"IEND" not in content
+        if has_no_end or "truncated" in str(error):
             raise _cut_off(name) from None
         raise _unknown(name) from None
 
@@ -187,7 +176,16 @@ def _open(content, name):
             Image.MAX_IMAGE_PIXELS = limit
     if image.format == "TIFF" and image.tag_v2.get(254, 0) & 1:
         raise SodkerasError(f"A raw photo's file shows no more than a preview; develop it to JPEG. Received: {name}")
+    if image.format == "TIFF" and _is_odd_tiff(image):
+        raise SodkerasError(f"The TIFF file is of a kind that is read wrongly; save it as PNG. Received: {name}")
     return image
+
+
+def _is_odd_tiff(image):
+    """Whether Pillow reads it wrongly: 12 bits; channels apart, in more than 8 bits or beside one of no meaning."""
+    bits = image.tag_v2.get(258, (1,))
+    apart = image.tag_v2.get(284, 1) == 2
+    return not set(bits) <= {1, 2, 4, 8, 16, 32} or (apart and (max(bits) > 8 or 0 in image.tag_v2.get(338, ())))
 
 
 def _unknown(name, content=b""):
@@ -213,25 +211,39 @@ def _check_size(width, height, name):
         )
 
 
-def _decode(image, content, name, announce):
+def _decode(image, content, name, announce, with_key):
     _check_size(*image.size, name)
     if announce:
         announce(image.width * image.height)
+    if image.format == "PNG" and content:
+        _open(content, name).verify()  # the check sums, which decoding passes over
     image.load()
     if content and jpeg.may_be_filled(image, content):
-        probe = Image.open(io.BytesIO(jpeg.with_more_data(content)))
+        probe = _open(jpeg.with_more_data(content), name)
         if not np.array_equal(_array(image), _array(probe)):
             raise _cut_off(name)
     turn = _turn(image)
     if image.mode == "P":
         values, palette = _array(image), _palette(image)
     else:
-        values, palette = _values(image, content, name), None
+        values, palette = _values(image, content, name, with_key), None
     return Decoded(_upright(values, turn), palette, _tags(image))
 
 
 def _turn(image):
-    return image.getexif().get(ExifTags.Base.Orientation, 1)
+    return _exif(image).get(ExifTags.Base.Orientation, 1)
+
+
+def _exif(image):
+    try:
+        return image.getexif()
+    except Exception:  # of many kinds; a picture with damaged words beside it is a picture
+        return Image.Exif()
+
+
+def _has_white_as_0(image):
+    """Whether a grey TIFF says that 0 is white, which Pillow heeds in 8 bits only."""
+    return image.format == "TIFF" and image.tag_v2.get(262) == 0
 
 
 def _upright(values, turn):
@@ -272,14 +284,14 @@ def _palette(image):
     return entries
 
 
-def _values(image, content, name):
+def _values(image, content, name, with_key):
     """Of a PIL image without a palette, see `Decoded`."""
     bits, colours = _png_depth(content)
     if bits == 16 and colours:  # of which Pillow keeps 8 bits
         values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
         values = cv2.cvtColor(values, cv2.COLOR_BGRA2RGBA if values.shape[2] == 4 else cv2.COLOR_BGR2RGB)
     elif image.mode == "F":
-        return _array(image)
+        return 1 - _array(image) if _has_white_as_0(image) else _array(image)
     elif image.mode.startswith("I"):
         values = _array(image)
         if values.min() < 0 or values.max() > 65535:
@@ -287,7 +299,10 @@ def _values(image, content, name):
                 "A picture has up to 16 bits a channel; save it anew. "
                 f"Received: {name} with values from {values.min()} to {values.max()}"
             )
-        values = values.astype(np.uint16)
+        # Of more than 16 bits a channel, small numbers are those of 8.
+        values = values.astype(np.uint8 if image.mode == "I" and values.max() <= 255 else np.uint16)
+        if _has_white_as_0(image):
+            values = np.iinfo(values.dtype).max - values
     elif image.mode in ("1", "L", "RGB", "RGBA"):
         values = _array(image)
     elif image.mode in ("LA", "La", "PA", "RGBa"):
@@ -295,7 +310,7 @@ def _values(image, content, name):
     else:
         return _in_srgb(image)
     key = image.info.get("transparency")
-    return values if key is None or values.shape[2:] == (4,) else _with_transparent(values, key, bits)
+    return values if key is None or not with_key or values.shape[2:] == (4,) else _with_transparent(values, key, bits)
 
 
 def _straight(image):
@@ -305,7 +320,7 @@ def _straight(image):
 
 def _png_depth(content):
     """(bits a channel, whether in colour or with alpha) of a PNG file; (8, False) of others."""
-    if not content or content[:4] != b"\x89PNG":
+    if not content or not content.startswith(_PNG):
         return 8, False
     return content[24], content[25] in (2, 4, 6)
 
@@ -361,6 +376,8 @@ def _is_rgb_profile(profile):
 
 
 def _resolution(image):
+    if image.format == "TIFF" and not {282, 283} <= set(image.tag_v2):  # for which Pillow says 1
+        return None
     try:
         across, down = map(float, image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -369,9 +386,12 @@ def _resolution(image):
 
 
 def _kept_exif(image):
-    given, kept = image.getexif(), Image.Exif()
+    given, kept = _exif(image), Image.Exif()
     kept.update(_chosen(given, _EXIF_KEPT))
-    inside = _chosen(given.get_ifd(ExifTags.IFD.Exif), _EXIF_KEPT_INSIDE)
+    try:
+        inside = _chosen(given.get_ifd(ExifTags.IFD.Exif), _EXIF_KEPT_INSIDE)
+    except Exception:  # as in `_exif`
+        inside = {}
     if inside:
         kept[ExifTags.IFD.Exif] = inside
     return kept.tobytes().removeprefix(b"Exif\0\0") if len(kept) else None

@@ -1,41 +1,33 @@
 """Which pictures a command is about, and how their results are called."""
 
+import contextlib
 import glob
+import os
 import pathlib
 
 from sodkeras.errors import SodkerasError
+from sodkeras.pictures.write import HEADER, RESULT
 
 #: What a folder is searched for.
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx"),
-    *(".jxl", ".bmp", ".dib", ".gif", ".ico", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".qoi", ".tga", ".tif", ".tiff"),
+    *(".jxl", ".bmp", ".dib", ".gif", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".qoi", ".tga", ".tif", ".tiff"),
 )
 # Pictures of kinds that are not read.
 _OTHERS = (
-    ".dng",
-    ".cr2",
-    ".cr3",
-    ".nef",
-    ".arw",
-    ".orf",
-    ".raf",
-    ".rw2",
-    ".psd",
-    ".xcf",
-    ".exr",
-    ".hdr",
-    ".svg",
-    ".eps",
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"),
+    *(".psd", ".xcf", ".exr", ".hdr", ".svg", ".eps", ".ico"),
 )
 
 
-def find_pictures(patterns):
+def find_pictures(patterns, with_results=True):
     """The picture files that files, folders and globs name, in order, each once.
 
     A folder gives the picture files in it (by suffix, not those of its subfolders); a glob may use `**`.
 
     Args:
         patterns: an iterable of strings or paths.
+        with_results: whether folders and globs give what `sodkeras predict` wrote, too.
 
     Returns:
         A list of `pathlib.Path`; a plain file is taken whatever its suffix, and whether or not it exists: reading it
@@ -47,7 +39,7 @@ def find_pictures(patterns):
     found = {}
     for pattern in map(str, patterns):
         try:
-            found.update(dict.fromkeys(_find(pattern)))
+            found.update(dict.fromkeys(_find(pattern, with_results)))
         except OSError as error:
             raise SodkerasError(f"Cannot read the folder ({error.strerror}). Received: {pattern}") from None
     return list(found)
@@ -66,20 +58,33 @@ def left_out(patterns):
     return [file for file in found if str(file) not in map(str, patterns)]
 
 
-def _find(pattern):
+def _find(pattern, with_results):
     path = pathlib.Path(pattern)
     if path.is_dir():
         files = [file for file in sorted(path.iterdir()) if _looks_like_picture(file)]
         if not files:
-            raise SodkerasError(f"The folder holds no pictures ({' '.join(SUFFIXES)}). Received: {path}")
-        return files
+            raise SodkerasError(
+                f"The folder itself holds no pictures ({' '.join(SUFFIXES)}); those of folders in it are "
+                f"'{path}/**/*'. Received: {path}"
+            )
+        return [file for file in files if with_results or not is_result(file)]
     if glob.has_magic(pattern) and not path.exists():
         matches = [pathlib.Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
         files = [file for file in matches if _looks_like_picture(file)]
         if not files:
             raise SodkerasError(f"No picture matches the pattern. Received: {pattern}")
-        return files
+        return [file for file in files if with_results or not is_result(file)]
     return [path]
+
+
+def is_result(path):
+    """Whether a file says that `sodkeras predict` wrote it."""
+    if path.suffix.lower() != ".png":
+        return False
+    kind, content = RESULT
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(HEADER + 8 + len(content))[HEADER + 4 :] == kind + content
+    return False
 
 
 def _looks_like_picture(path):
@@ -139,17 +144,6 @@ def _names(path):
     """Longer and longer names for the results of a picture."""
     name = f"{path.stem}_{path.suffix[1:]}"
     names = [path.stem, name]
-    for folder in path.absolute().parts[-2:0:-1]:
-        names.append(f"{folder}_{names[-1]}")
+    for folder in pathlib.Path(os.path.abspath(path)).parts[-2:0:-1]:
+        names.append(f"{folder.lstrip('.')}_{names[-1]}")  # nobody would find a result with a dot in front
     return names
-
-
-def without_results(paths, folder, kinds):
-    """The pictures among paths that are no results which `sodkeras predict` wrote of others of them, into `folder`."""
-    folder, stems = pathlib.Path(folder).resolve(), {path.stem for path in paths}
-
-    def is_result(path):
-        stem, _, kind = path.stem.rpartition("_")
-        return path.suffix == ".png" and kind in kinds and stem in stems and path.resolve().parent == folder
-
-    return [path for path in paths if not is_result(path)]

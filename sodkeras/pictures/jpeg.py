@@ -8,11 +8,13 @@ import re
 START = b"\xff\xd8"
 _END, _START_OF_SCAN, _PROGRESSIVE = 0xD9, 0xDA, 0xC2
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Markers without a segment, and a value of a scan.
+_ALONE = frozenset([0x00, 0x01, *range(0xD0, 0xD8)])
 # In a scan 0xFF is followed by 0 (a value), by a restart marker, or by what ends the scan.
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _COEFFICIENTS = 64
-# What a decoder fills with: the middle of its range, in every channel.
-_FILLING = 128
+# What a decoder fills with: the middle of its range, in every channel; 127 where CMYK is stored the other way round.
+_FILLING = frozenset([127, 128])
 # Enough for blocks to differ from the filling; without 0xFF, and right behind one, which the 0 makes a value.
 _DATA = b"\0" + bytes(range(1, 250)) * 4
 # The same behind each of the restart markers, one of which the decoder waits for if it waits for any.
@@ -37,17 +39,28 @@ def has_all_scans(content):
 
 
 def may_be_filled(image, content):
-    """Whether a decoded PIL image ends in the grey that a JPEG decoder fills with."""
+    """Whether a decoded PIL image may end in the grey that a JPEG decoder fills with."""
     if not content.startswith(START):
         return False
+    if _has_scans_by_component(content):
+        return True
     last = image.getpixel((image.width - 1, image.height - 1))
-    return set(last if isinstance(last, tuple) else (last,)) == {_FILLING}
+    return _FILLING.issuperset(last if isinstance(last, tuple) else (last,))
+
+
+def _has_scans_by_component(content):
+    """Whether each component has a scan of its own that holds all of it: each may be cut, and the others whole."""
+    markers = [marker for marker, *_ in _segments(content)]
+    return _PROGRESSIVE not in markers and markers.count(_START_OF_SCAN) > 1
 
 
 def with_more_data(content):
-    """The file with more data at the end of its last scan: of a whole picture, decoders pass over it."""
-    position = max((end for marker, _, end in _segments(content) if marker == _START_OF_SCAN), default=len(content))
-    return content[:position] + _MORE_DATA + content[position:]
+    """The file with more data at the end of each scan: of a whole picture, decoders pass over it."""
+    ends = [end for marker, _, end in _segments(content) if marker == _START_OF_SCAN]
+    if _PROGRESSIVE in (marker for marker, *_ in _segments(content)):
+        ends = ends[-1:]
+    parts = [content[start:end] for start, end in zip([0, *ends], [*ends, len(content)], strict=True)]
+    return _MORE_DATA.join(parts)
 
 
 def _segments(content):
@@ -57,6 +70,9 @@ def _segments(content):
         marker = content[position + 1]
         if marker == 0xFF:  # a fill byte
             position += 1
+            continue
+        if marker in _ALONE:
+            position += 2
             continue
         if marker == _END:
             yield marker, b"", len(content)

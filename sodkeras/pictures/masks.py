@@ -82,7 +82,7 @@ def read_map(path):
     """Reads a saliency map.
 
     Nothing is stretched: a faint map stays faint. 16 bits are cut to 8, unless no value is above 255: then the map was
-    written as 0–255. The map of a cut-out is its alpha channel.
+    written as 0–255. The map of a cut-out is its alpha channel; that one grey counts as transparent says nothing.
 
     Returns:
         uint8 `[H, W]`, from 0 to 255.
@@ -93,12 +93,17 @@ def read_map(path):
     values, palette = _decoded(path)
     if palette is not None:
         values = palette[values]
+        if _is_grey(values[..., :3]) and np.ptp(values[..., 0]):
+            values = values[..., :3]
     if values.ndim == 2:
         return _to_8_bit(values)
     values, alpha = _to_8_bit(values[..., :3]), _to_8_bit(values[..., 3]) if values.shape[2] == 4 else None
+    is_grey = _is_grey(values, _GREY_NOISE)
     if alpha is not None and alpha.min() != alpha.max():
+        if is_grey and np.ptp(values[alpha > 0]) > _NOISE and not (values[..., 0] == alpha).all():
+            raise _unclear("A saliency map is grey or the alpha channel; save it as grey", "grey and alpha", path)
         return alpha
-    if _is_grey(values, _GREY_NOISE):
+    if is_grey:
         return cv2.cvtColor(values, cv2.COLOR_RGB2GRAY)
     if alpha is not None and not alpha.any():  # a cut-out that nothing is left of
         return alpha
@@ -107,7 +112,7 @@ def read_map(path):
 
 def _decoded(path):
     """(values, palette) of `decode`, without floats."""
-    values, palette, _ = decode(path)
+    values, palette, _ = decode(path, with_key=False)
     if values.dtype == np.float32:
         if not (values.min() >= 0 and values.max() <= 1):  # NaN fails too
             raise _unclear("A mask or map of floats has values in [0, 1]", f"{values.min()} to {values.max()}", path)

@@ -21,10 +21,12 @@ class Photo(typing.NamedTuple):
     Attributes:
         pixels: RGB, uint8 `[H, W, 3]`.
         tags: see `sodkeras.pictures.decode.Tags`.
+        layered: RGBA, uint8 `[H, W, 4]`, of a picture that is transparent somewhere: what `pixels` shows over white.
     """
 
     pixels: np.ndarray
     tags: Tags = NO_TAGS
+    layered: np.ndarray | None = None
 
 
 def read_photo(source, announce=None):
@@ -46,12 +48,12 @@ def read_photo(source, announce=None):
     """
     is_file = isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview, Image.Image))
     if not is_file and not hasattr(source, "read"):
-        return Photo(_pixels(np.asarray(source)))
+        return _photo(np.asarray(source), NO_TAGS)
     values, palette, tags = decode(source, announce)
     if palette is not None:
         values = (palette[:, :3] if (palette[:, 3] == 255).all() else palette)[values]
     try:
-        return Photo(_pixels(values), tags)
+        return _photo(values, tags)
     except SodkerasError as error:
         raise SodkerasError(f"{error} in {source if isinstance(source, (str, os.PathLike)) else 'a file'}") from None
 
@@ -61,7 +63,7 @@ def read_picture(source):
     return read_photo(source).pixels
 
 
-def _pixels(values):
+def _photo(values, tags):
     if values.ndim == 2:
         values = values[..., None]
     if values.ndim != 3 or values.shape[2] not in (1, 3, 4) or 0 in values.shape:
@@ -69,9 +71,11 @@ def _pixels(values):
             f"A picture is an array [H, W], or [H, W, C] with 1, 3 or 4 channels. Received: {values.shape}"
         )
     values = to_uint8(values)
-    if values.shape[2] == 4:
-        return _over_white(values)
-    return np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], 3)))
+    if values.shape[2] == 4 and values[..., 3].min() < 255:
+        return Photo(_over_white(values), tags, values)
+    if values.shape[2] == 1:
+        values = np.repeat(values, 3, axis=2)
+    return Photo(np.ascontiguousarray(values[..., :3]), tags)
 
 
 def to_uint8(values):

@@ -9,13 +9,15 @@ import numpy as np
 from sodkeras.files import whole_file
 from sodkeras.pictures.decode import NO_TAGS
 
-# Where a PNG file's first chunk, IHDR, ends.
-_HEADER = 33
+#: The first chunk behind a PNG file's header that says that this package found an object in a picture.
+RESULT = (b"tEXt", b"Software\0sodkeras")
+#: Where a PNG file's first chunk, IHDR, ends.
+HEADER = 33
 _ROWS = 256
 _INCHES_A_METRE = 1 / 0.0254
 
 
-def encode_png(array, tags=NO_TAGS, overwrite=False):
+def encode_png(array, tags=NO_TAGS, overwrite=False, is_result=False):
     """PNG bytes of an array: grey `[H, W]`, RGB `[H, W, 3]` or RGBA `[H, W, 4]`, uint8.
 
     Args:
@@ -23,6 +25,7 @@ def encode_png(array, tags=NO_TAGS, overwrite=False):
         tags: a photo's, see `sodkeras.pictures.decode.Tags`, which the file then says, too. A grey file has no colours
             for a profile to explain.
         overwrite: whether the array may be changed, which saves the memory of a copy.
+        is_result: whether the file says so, for `sodkeras.pictures.find_pictures` to leave it out.
     """
     if array.ndim == 3:
         result = array if overwrite else np.empty_like(array)
@@ -31,7 +34,7 @@ def encode_png(array, tags=NO_TAGS, overwrite=False):
             result[rows] = cv2.cvtColor(array[rows], cv2.COLOR_RGBA2BGRA if array.shape[2] == 4 else cv2.COLOR_RGB2BGR)
         array = result
     content = cv2.imencode(".png", array)[1].tobytes()
-    chunks = b""
+    chunks = _chunk(*RESULT) if is_result else b""
     if tags.profile and array.ndim == 3:
         chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(tags.profile))
     if tags.resolution:
@@ -39,7 +42,7 @@ def encode_png(array, tags=NO_TAGS, overwrite=False):
         chunks += _chunk(b"pHYs", struct.pack(">IIB", across, down, 1))
     if tags.exif:
         chunks += _chunk(b"eXIf", tags.exif)
-    return content[:_HEADER] + chunks + content[_HEADER:] if chunks else content
+    return content[:HEADER] + chunks + content[HEADER:] if chunks else content
 
 
 def _chunk(name, content):
@@ -52,8 +55,8 @@ def encode_jpeg(picture, quality=92):
     return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
-def write_png(path, array, tags=NO_TAGS, overwrite=False):
+def write_png(path, array, tags=NO_TAGS, overwrite=False, is_result=False):
     """Writes an array as `encode_png` takes it; the file is whole or absent."""
-    content = encode_png(array, tags, overwrite)
+    content = encode_png(array, tags, overwrite, is_result)
     with whole_file(path) as temporary:
         temporary.write_bytes(content)

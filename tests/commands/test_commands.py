@@ -118,10 +118,11 @@ def test_a_program_without_a_console_runs_every_progress_bar(models, tmp_path):
         ["predict", photos, f"--out={tmp_path / 'maps'}"],
         ["pseudo-label", photos, f"--out={tmp_path / 'labelled'}"],
         ["evaluate", tmp_path / "maps", tmp_path / "masks", "--processes=2"],
+        ["convert", models / "tiny.keras", f"--out={tmp_path / 'out'}"],
     ):
-        model = [] if arguments[0] == "evaluate" else [f"--model={models / 'tiny-32x48-float32.tflite'}"]
+        model = [] if arguments[0] in ("evaluate", "convert") else [f"--model={models / 'tiny-32x48-float32.tflite'}"]
         command = [sys.executable, "-m", "sodkeras.commands.main", *map(str, arguments), *model]
-        without = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command], check=False)
+        without = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command], check=False, cwd=tmp_path)
         assert without.returncode == 0, arguments
     assert len(list((tmp_path / "maps").iterdir())) == len(list((tmp_path / "labelled" / "masks").iterdir())) == 3
 
@@ -138,7 +139,7 @@ def test_predict_counts_what_it_passes_over_and_keeps_what_photos_say(tflite, tm
 
 
 def test_a_large_picture_ends_itself_not_the_batch(tflite, tmp_path, capsys, monkeypatch):
-    monkeypatch.delenv("SODKERAS_MAX_PIXELS", raising=False)
+    monkeypatch.setenv("SODKERAS_MAX_PIXELS", "9")  # which the flag changes, to be taken back
     for seed in range(3):
         write_photo(tmp_path / f"{seed}.png", seed=seed, **({"width": 100} if seed == 1 else {}))
     out = tmp_path / "out"
@@ -146,7 +147,6 @@ def test_a_large_picture_ends_itself_not_the_batch(tflite, tmp_path, capsys, mon
     captured = capsys.readouterr()
     assert "2 of 3 pictures done" in captured.out and "1.png of 100x60" in captured.err
     assert sorted(path.name for path in out.iterdir()) == ["0_map.png", "2_map.png"]
-    monkeypatch.delenv("SODKERAS_MAX_PIXELS")
 
 
 def test_pictures_of_one_name_do_not_overwrite_each_other(tflite, tmp_path):
@@ -163,14 +163,52 @@ def test_pictures_of_one_name_do_not_overwrite_each_other(tflite, tmp_path):
 
 
 def test_results_among_the_pictures_are_not_pictures(tflite, tmp_path, capsys):
-    for name in ("a.jpg", "a_map_of_rome.png", "b_map.png"):  # the last is nobody's result
+    pictures = ["a.jpg", "a_map_of_rome.png", "b_map.png"]  # the last is nobody's result
+    for name in pictures:
         write_photo(tmp_path / name)
     for _ in range(3):
         assert main(["predict", str(tmp_path), "--write=map,cutout", f"--model={tflite}", f"--out={tmp_path}"]) == 0
-    assert "3 of 3 pictures done" in capsys.readouterr().out.splitlines()[-1]
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1].startswith("3 of 3 pictures done") and "6 files that sodkeras predict wrote were left out" in said
     results = [f"{stem}_{kind}.png" for stem in ("a", "a_map_of_rome", "b_map") for kind in ("cutout", "map")]
-    pictures = ["a.jpg", "a_map_of_rome.png", "b_map.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*pictures, *results])
+
+
+def test_no_file_that_is_no_result_is_written_over(tflite, tmp_path, capsys):
+    photos = write_photo(tmp_path / "a.jpg"), write_photo(tmp_path / "a_map.png", seed=3)
+    before = photos[1].read_bytes()
+    command = ["predict", f"--model={tflite}", f"--out={tmp_path}"]
+    assert "a_map.png" in failure(capsys, *command, str(photos[0]))
+    assert photos[1].read_bytes() == before
+    assert main([*command, str(photos[1])]) == 0 and (tmp_path / "a_map_map.png").exists()
+    # Results are no pictures for others either, but where one is named.
+    other = ["predict", f"--model={tflite}", f"--out={tmp_path / 'other'}"]
+    assert main([*other, f"{tmp_path}/*.png"]) == 0
+    assert "1 files that sodkeras predict wrote were left out" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["a_map_map.png"]
+    assert main([*other, str(tmp_path / "a_map_map.png")]) == 0
+
+
+def test_a_transparent_photo_keeps_its_transparency_in_a_cut_out(tflite, tmp_path):
+    alpha = np.full((60, 80), 255, np.uint8)
+    alpha[:, :40] = 100
+    Image.fromarray(np.dstack([photo(), alpha])).save(tmp_path / "a.png")
+    out = tmp_path / "out"
+    assert main(["predict", str(tmp_path / "a.png"), f"--model={tflite}", f"--out={out}", "--write=map,cutout"]) == 0
+    cut = np.asarray(Image.open(out / "a_cutout.png"))
+    levels = np.asarray(Image.open(out / "a_map.png"))
+    np.testing.assert_array_equal(cut[..., :3], photo())
+    np.testing.assert_allclose(cut[..., 3], levels * (alpha / 255), atol=0.51)
+
+
+def test_results_have_names_that_are_seen(tflite, tmp_path, monkeypatch):
+    for place in ("sub", ".hidden"):
+        (tmp_path / place).mkdir()
+        write_photo(tmp_path / place / "a.jpg")
+    write_photo(tmp_path / "a.jpg")
+    monkeypatch.chdir(tmp_path / "sub")
+    assert main(["predict", "a.jpg", "../a.jpg", "../.hidden/a.jpg", f"--model={tflite}", "--out=w"]) == 0
+    assert len(list((tmp_path / "sub/w").glob("[!.]*_map.png"))) == 3
 
 
 def test_predict_errors(tflite, tmp_path, capsys):

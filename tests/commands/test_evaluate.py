@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from sodkeras import SodkerasError
 from sodkeras.commands import evaluate, main, startup
 from sodkeras.metrics import METRICS, Evaluator
+from sodkeras.pictures import write_png
 from sodkeras.pictures.compositing import grey
 
 
@@ -299,3 +301,21 @@ def test_maps_of_0_and_1_have_no_scores(tmp_path, capsys):
     assert main.main(["evaluate", *maps, f"--set={tmp_path}/pond/masks", f"--out={tmp_path}/out"]) == 1
     assert "bad on pond failed: Scores mean nothing where every map is black" in capsys.readouterr().err
     assert list(scores(tmp_path / "out")) == [("pond", "good")]
+
+
+def test_inverted_maps_are_told_of_and_maps_are_found_by_either_name(tmp_path, capsys):
+    inside = np.zeros((20, 30), np.uint8)
+    inside[5:12, 6:15] = 255
+    for stem in ("a_map", "b_map"):
+        write_png(tmp_path / "masks" / f"{stem}.png", inside)
+        write_png(tmp_path / "right" / f"{stem}.png", inside)
+        write_png(tmp_path / "wrong" / f"{stem}.png", 255 - inside)
+    command = [
+        "evaluate",
+        f"--maps={tmp_path / 'right'}",
+        f"--maps={tmp_path / 'wrong'}",
+        f"--set={tmp_path / 'masks'}",
+    ]
+    assert main.main([*command, f"--out={tmp_path / 'out'}"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("inverted?") == 1 and re.search(r"wrong on .* MAE of 0\.000", said)

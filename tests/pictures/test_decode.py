@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 from sodkeras import SodkerasError
 from sodkeras.pictures import encode_png, read_photo, read_picture
 from sodkeras.pictures.decode import MAX_PIXELS, Tags, decode
+from sodkeras.pictures.masks import read_map
 
 pytest.importorskip("pillow_heif").register_heif_opener()
 
@@ -263,6 +264,57 @@ def test_any_file_cut_anywhere_is_whole_or_an_error():
             except SodkerasError:
                 continue
             np.testing.assert_array_equal(picture, whole, err_msg=f"{kind} {cut} of {len(content)}")
+
+
+def test_a_png_of_which_one_bit_changed_is_an_error():
+    content = saved(NOISE[:40], "PNG")
+    whole = read_picture(content)
+    for place in np.linspace(40, len(content) - 13, 60).astype(int):
+        damaged = bytearray(content)
+        damaged[place] ^= 8
+        with pytest.raises(SodkerasError):
+            read_picture(bytes(damaged))
+    for place in range(100, len(content) - 1, 997):  # a download into a file that was made as long as it would be
+        with pytest.raises(SodkerasError):
+            read_picture(content[:place] + bytes(len(content) - place))
+    np.testing.assert_array_equal(read_picture(content), whole)
+
+
+def test_a_cut_cmyk_jpeg_is_an_error():
+    content = saved(Image.fromarray(NOISE).convert("CMYK"), "JPEG")
+    assert read_picture(content).shape == NOISE.shape
+    for share in (0.4, 0.6, 0.8):
+        with pytest.raises(SodkerasError, match="cut off"):
+            read_picture(content[: int(len(content) * share)] + b"\xff\xd9")
+
+
+def test_white_may_be_0_in_a_tiff_of_any_depth(tmp_path):
+    for values in (np.uint8([[0, 60, 255]]), np.uint16([[0, 60 * 257, 65535]]), np.float32([[0, 60 / 255, 1]])):
+        content = saved(values, "TIFF")
+        inverted = content.replace(struct.pack("<HHIHH", 262, 3, 1, 1, 0), struct.pack("<HHIHH", 262, 3, 1, 0, 0))
+        assert inverted != content
+        np.testing.assert_array_equal(read_picture(inverted)[0, :, 0], [255, 195, 0])
+        (tmp_path / "a.tif").write_bytes(inverted)
+        np.testing.assert_array_equal(read_map(tmp_path / "a.tif"), [[255, 195, 0]])
+
+
+def test_numbers_of_32_bits_up_to_255_are_those_of_8():
+    grey = np.arange(256, dtype=np.int32).reshape(16, 16)
+    for source in (saved(grey, "TIFF"), Image.fromarray(grey)):
+        np.testing.assert_array_equal(read_picture(source)[..., 0], grey)
+
+
+def test_words_that_are_damaged_leave_the_picture():
+    for kind in ("PNG", "WEBP", "JPEG"):
+        content = saved(RGB, kind, exif=b"Exif\0\0II")
+        assert read_picture(content).shape == RGB.shape, kind
+
+
+def test_tiffs_that_would_be_read_wrongly_are_refused():
+    twelve = saved(np.zeros((4, 4), np.uint8), "TIFF")
+    twelve = twelve.replace(struct.pack("<HHIHH", 258, 3, 1, 8, 0), struct.pack("<HHIHH", 258, 3, 1, 12, 0))
+    with pytest.raises(SodkerasError, match="save it as PNG"):
+        read_picture(twelve)
 
 
 def test_what_follows_the_end_is_no_matter():

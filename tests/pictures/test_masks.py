@@ -263,6 +263,24 @@ def test_maps_are_not_stretched_and_those_of_cut_outs_are_their_alpha(tmp_path, 
     np.testing.assert_array_equal(saliency_map, expected)
 
 
+@pytest.mark.parametrize("key", [0, 255])
+def test_a_transparent_grey_says_nothing_of_a_map_or_mask(tmp_path, key):
+    Image.fromarray(SOFT).save(tmp_path / "a.png", transparency=key)
+    np.testing.assert_array_equal(read_map(tmp_path / "a.png"), SOFT)
+    Image.fromarray(SOFT).quantize(255).convert("L").save(tmp_path / "a.gif", transparency=key)
+    np.testing.assert_array_equal(read_map(tmp_path / "a.gif"), Image.open(tmp_path / "a.gif").convert("L"))
+    Image.fromarray(DISC).save(tmp_path / "b.png", transparency=key)
+    np.testing.assert_array_equal(read_mask(tmp_path / "b.png"), DISC)
+
+
+def test_a_grey_map_with_an_alpha_channel_is_refused(tmp_path):
+    alpha = np.full_like(SOFT, 255)
+    alpha[0] = 0
+    Image.fromarray(np.dstack([SOFT, alpha])).save(tmp_path / "a.png")
+    with pytest.raises(MaskError, match=r"grey and alpha"):
+        read_map(tmp_path / "a.png")
+
+
 def test_a_map_in_colour_is_refused(tmp_path):
     for pixels in (photo(30, 40), np.dstack([photo(30, 40), np.full_like(DISC, 255)])):
         array(tmp_path / "a.png", pixels)
