@@ -55,6 +55,21 @@ def test_a_dnl_is_made_by_the_command_in_its_card(pairs, tmp_path, reference, ex
     assert again.returncode == 0 and "pictures to train on" not in again.stdout
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "stages"),
+    [("csnet_l_x1", {"small": 128, "whole": 192}), ("u2netp_pruned_224", {"whole": 64})],
+)
+def test_a_network_of_the_package_is_trained_further_by_its_script(pairs, tmp_path, examples, name, stages):
+    arguments = ["--side=64"] if name.startswith("u2netp") else []
+    command = [sys.executable, SCRIPTS / f"{name}.py", f"--data={pairs}", f"--out={tmp_path / name}", "--steps=3"]
+    result = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    made = json.loads((tmp_path / name / "made.json").read_text())
+    assert made["stages"] == {stage: {"epochs": 1, "size": [side, side]} for stage, side in stages.items()}
+    assert Predictor(str(tmp_path / name / "whole/last.keras"))(examples / "cat.jpg").std() > 0.01
+
+
 def test_the_table_to_choose_by_is_that_of_the_measurements():
     written = (SCRIPTS / "table.csv").read_text(encoding="utf-8").splitlines()
     rows = load("table").rows()
