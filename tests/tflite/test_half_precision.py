@@ -52,8 +52,7 @@ def test_what_exceeds_half_precision_is_no_number():
     inputs = keras.Input((16, 16, 3))
     large = keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer=keras.initializers.Constant(3e4))(inputs)
     back = keras.layers.Conv2D(1, 1, use_bias=False, kernel_initializer=keras.initializers.Constant(1e-4))(large)
-    model = InferenceModel(
-        inputs, keras.layers.Subtract()([back, large]), preprocessing=Preprocessing((16, 16)), name="large"
-    )
+    outputs = keras.layers.Activation("sigmoid")(keras.layers.Subtract()([back, large]))
+    model = InferenceModel(inputs, outputs, preprocessing=Preprocessing((16, 16)), name="large")
     with pytest.raises(SodkerasError, match="no numbers"):
         compare(KerasRuntime(model), HalfPrecisionRuntime(model), [("photo", photo())])
