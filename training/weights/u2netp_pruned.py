@@ -28,6 +28,7 @@ def train_all(chain, flag_values):
     chain.run(
         "whole",
         network=str(pruned),
+        size=flag_values.side,
         batch_statistics=False,
         augmentation={"left_right": 0.5, "scale": (0.8, 1.3), "brightness": 0.1, "contrast": 0.2, "saturation": 0.3},
         batch=8,
