@@ -61,7 +61,7 @@ def write_originals(folder):
     exif = Image.Exif()
     exif[0x0112], exif[0x0132] = 6, "2026:01:02 03:04:05"
     pictures, masks = [], []
-    for kind in ("jpg", "png", "webp", "avif", "gif", "bmp", "tif", "tga", "ppm", "jp2", "ico", "pcx", "qoi"):
+    for kind in ("jpg", "png", "webp", "avif", "gif", "bmp", "tif", "tga", "ppm", "jp2", "pcx", "qoi"):
         pictures.append(folder / f"photo.{kind}")
         photo.save(pictures[-1], **({"exif": exif.tobytes(), "dpi": (72, 72)} if kind in ("jpg", "png", "tif") else {}))
     photo.save(folder / "progressive.jpg", progressive=True)

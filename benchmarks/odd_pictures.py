@@ -69,7 +69,7 @@ def write_pictures(folder):
             layered.putalpha(alpha)
             layered.save(folder / f"{kind}_{turn}_alpha.{kind}", exif=exif.tobytes())
         photo.save(folder / f"jpg_{turn}.jpg", exif=exif.tobytes(), progressive=turn % 2 == 0)
-    for kind in ("gif", "bmp", "tga", "ppm", "jp2", "ico", "pcx", "dib", "jfif"):
+    for kind in ("gif", "bmp", "tga", "ppm", "jp2", "pcx", "dib", "jfif"):
         photo.save(folder / f"kind.{kind}")
     for mode in ("L", "LA", "1", "P", "I;16", "CMYK"):
         photo.convert("L" if mode == "I;16" else mode).convert(mode).save(

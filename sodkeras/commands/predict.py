@@ -58,7 +58,7 @@ def run(flag_values, arguments):
     make = {
         "map": lambda photo, levels: levels,
         "overlay": lambda photo, levels: compositing.overlay(photo.pixels, levels),
-        "cutout": lambda photo, levels: compositing.cut_out(photo.pixels, levels, photo.layered),
+        "cutout": lambda photo, levels: compositing.cut_out(photo.pixels, levels, photo.layered, True),
     }
     failures = []
     with tqdm(total=len(pictures), unit="picture", disable=len(pictures) < 2) as bar:

@@ -42,17 +42,20 @@ def overlay(picture, saliency_map, colour=(255, 64, 0), strength=0.6):
     return result
 
 
-def cut_out(picture, saliency_map, layered=None):
+def cut_out(picture, saliency_map, layered=None, overwrite=False):
     """The photo with the map as its transparency.
 
     Args:
         picture: RGB, uint8 `[H, W, 3]`.
         saliency_map: `[H, W]` in [0, 1], or in 8 bits from `grey`.
         layered: for a photo that is transparent itself, RGBA, uint8 `[H, W, 4]`: the two transparencies are multiplied.
+        overwrite: whether `layered` may be changed, which saves the memory of a copy.
 
     Returns:
         RGBA, uint8 `[H, W, 4]`.
     """
     if layered is None:
         return np.dstack([picture, grey(saliency_map)])
-    return np.dstack([layered[..., :3], cv2.multiply(layered[..., 3], grey(saliency_map), scale=1 / 255)])
+    result = layered if overwrite else layered.copy()
+    result[..., 3] = cv2.multiply(layered[..., 3], grey(saliency_map), scale=1 / 255)
+    return result
