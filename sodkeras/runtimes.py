@@ -158,14 +158,14 @@ class LiteRTRuntime:
         return _finite(np.stack([self._one(interpreter, picture) for picture in batch]), self.name)
 
     def _one(self, interpreter, picture):
-        interpreter.set_tensor(self._input["index"], _quantize(picture[None], self._input))
         try:
+            interpreter.set_tensor(self._input["index"], _quantize(picture[None], self._input))
             interpreter.invoke()
-        except RuntimeError as error:
+            values = interpreter.get_tensor(self._output["index"])
+        except (RuntimeError, ValueError) as error:
             raise SodkerasError(
                 f"LiteRT cannot run the network ({first_line(error)}). Received: {self._path}"
             ) from None
-        values = interpreter.get_tensor(self._output["index"])
         values = _dequantize(values, self._output, is_map=not self._gives_logits)[0, ..., 0]
         # What convert was asked to leave out of the graph is done here.
         values = self.preprocessing.restore(values, self.preprocessing.size)

@@ -115,6 +115,24 @@ def test_a_network_that_gives_nan_is_an_error(tmp_path, kind, monkeypatch):
         predictor(photo())
 
 
+@pytest.mark.parametrize("fault", [ValueError("Tensor data is null."), RuntimeError("Input tensor 12 lacks data")])
+@pytest.mark.parametrize("call", ["invoke", "get_tensor"])
+def test_a_network_that_litert_cannot_run_is_one_sentence(tmp_path, monkeypatch, call, fault):
+    predictor = Predictor(convert(tiny_model(), tmp_path)[0])
+    interpreter = predictor.runtime.interpreter
+
+    class Broken:
+        def __getattr__(self, name):
+            def fail(*arguments):
+                raise fault
+
+            return fail if name == call else getattr(interpreter, name)
+
+    monkeypatch.setattr(LiteRTRuntime, "interpreter", Broken())
+    with pytest.raises(SodkerasError, match=rf"cannot run the network \({str(fault)[:10]}.*tflite"):
+        predictor(photo())
+
+
 def test_logits_that_are_said_to_be_a_map_are_an_error(tmp_path):
     (path,) = convert(tiny_model(), tmp_path, inside=("resize",))
     metadata = read_metadata(path.read_bytes(), path)
