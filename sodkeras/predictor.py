@@ -54,7 +54,7 @@ class Predictor:
             For a path or an array, an array: the map as float32 `[H, W]` in [0, 1], an overlay as RGB or a cut-out as
             RGBA, uint8. For bytes or an open file, a PNG file's bytes; for a PIL image, a PIL image of mode L, RGB or
             RGBA: there the map has 8 bits. They keep the photo's colour profile, resolution and date, see
-            `sodkeras.pictures.decode.Tags`.
+            `sodkeras.pictures.tags.Tags`.
 
         Raises:
             SodkerasError: if the picture cannot be read.

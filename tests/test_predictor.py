@@ -131,7 +131,7 @@ def test_a_stream_that_is_kept_does_not_keep_a_program(files):
         stream = module.Predictor({str(files[-1])!r}).stream([encode_png(np.zeros((60, 80, 3), np.uint8))] * 5)
         next(stream)
     """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+    assert subprocess.run([sys.executable, "-c", program], timeout=120, check=False).returncode == 0
 
 
 def test_errors_of_a_stream_keep_no_pictures(files, tmp_path):

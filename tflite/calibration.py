@@ -24,7 +24,7 @@ def choose(sources, limit):
         sources: a folder, file or glob, or several.
         limit: pictures at most.
     """
-    found = find_pictures([sources] if isinstance(sources, (str, os.PathLike)) else sources, with_results=False)
+    found = find_pictures([sources] if isinstance(sources, (str, os.PathLike)) else sources)
     step = max(1, -(-len(found) // limit))
     chosen = found[::step]
     return chosen, [path for path in found if path not in set(chosen)]

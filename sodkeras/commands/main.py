@@ -137,7 +137,9 @@ def _run(argv):
     except flags.Error as error:
         return _fail(2, f"sodkeras {verb}: {error} (see sodkeras {verb} --help)")
     if flag_values.max_pixels:
-        os.environ["SODKERAS_MAX_PIXELS"] = str(flag_values.max_pixels)  # for this process and those that it starts
+        from sodkeras.pictures.decode import MAX_PIXELS
+
+        os.environ[MAX_PIXELS] = str(flag_values.max_pixels)  # for this process and those that it starts
     try:
         return module.run(flag_values, arguments)
     except UsageError as error:

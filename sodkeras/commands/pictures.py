@@ -1,6 +1,6 @@
 """The pictures that a verb's arguments name."""
 
-from sodkeras.errors import SodkerasError, UsageError
+from sodkeras.errors import UsageError
 
 
 def named_pictures(arguments):
@@ -12,12 +12,10 @@ def named_pictures(arguments):
 
     if not arguments:
         raise UsageError("name at least one picture, folder or glob")
-    found, others = find_pictures(arguments, with_results=False), left_out(arguments)
-    results = len(find_pictures(arguments)) - len(found)
+    found, others = find_pictures(arguments), left_out(arguments)
+    results = len(find_pictures(arguments, with_results=True)) - len(found)
     if results:
         print(f"{results} files that sodkeras predict wrote were left out")
-    if not found:
-        raise SodkerasError(f"All the pictures are results of sodkeras predict. Received: {' '.join(arguments)}")
     if others:
         names = ", ".join(path.name for path in others)
         print(f"{len(others)} files of kinds that are not read were left out: {names}")

@@ -68,13 +68,13 @@ def run(flag_values, arguments):
                     raise result
                 result = compositing.grey(result)  # a quarter of the memory, which counts with 100 megapixels
                 for kind in flag_values.write:
-                    path_made = folder / f"{stems[path]}_{kind}.png"
-                    if path_made.exists() and not is_result(path_made):
+                    target = folder / f"{stems[path]}_{kind}.png"
+                    if target.exists() and not is_result(target):
                         raise SodkerasError(
-                            f"This is no result of sodkeras predict; choose another --out. Received: {path_made}"
+                            f"The file there is no result of predict; choose another --out. Received: {target}"
                         )
                     made = make[kind](photo, result)
-                    write_png(path_made, made, photo.tags, True, is_result=True)
+                    write_png(target, made, photo.tags, True, is_result=True)
                     del made
             except PICTURE_ERRORS as error:
                 failures.append((path, str(error)))  # an error would keep the picture in memory

@@ -76,7 +76,7 @@ def by_stem(folder):
     if not folder.is_dir():
         raise SodkerasError(f"There is no such folder. Received: {folder}")
     paths = {}
-    for path in find_pictures([folder]):
+    for path in find_pictures([folder], with_results=True):
         if path.stem in paths:
             raise SodkerasError(f"Two files of a folder have one stem. Received: {paths[path.stem]} and {path.name}")
         paths[path.stem] = path

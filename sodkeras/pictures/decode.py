@@ -1,9 +1,8 @@
-"""What a picture's file holds, seen once: values, palette, transparency, turn, profile and date, by Pillow."""
+"""What a picture's file holds, seen once: values, palette, transparency, turn and tags, by Pillow."""
 
 import functools
 import importlib
 import io
-import math
 import os
 import threading
 import typing
@@ -16,6 +15,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes
 from sodkeras.pictures import jpeg
+from sodkeras.pictures.tags import NO_TAGS, Tags, exif_of, tags_of
 
 #: Set it, or give --max_pixels, to read larger pictures. In the environment, for the processes that a command starts.
 MAX_PIXELS = "SODKERAS_MAX_PIXELS"
@@ -34,29 +34,7 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BIG_TIFF = (b"+\0", b"\0+")
 # Rows that are decoded at a time: Pillow's own copy of a whole picture would be the third.
 _ROWS = 256
-_EXIF_KEPT = frozenset(["DateTime", "Artist", "Copyright"])
-_EXIF_KEPT_INSIDE = frozenset(
-    what + when for what in ("DateTime", "OffsetTime", "SubsecTime") for when in ("", "Original", "Digitized")
-)
 _OPENING = threading.Lock()
-
-
-class Tags(typing.NamedTuple):
-    """What a file says beside its values, that a result of it says again.
-
-    Attributes:
-        profile: an ICC profile of the RGB values, bytes; None for sRGB or unknown.
-        resolution: horizontal and vertical, pixels an inch; None for unknown.
-        exif: dates, artist and copyright as EXIF, bytes without a header; None for nothing. The place, the camera and
-            the thumbnail are left out: a result may be shown where the photo would not be.
-    """
-
-    profile: bytes | None = None
-    resolution: tuple[float, float] | None = None
-    exif: bytes | None = None
-
-
-NO_TAGS = Tags()
 
 
 class Decoded(typing.NamedTuple):
@@ -66,7 +44,7 @@ class Decoded(typing.NamedTuple):
         values: bool, uint8, uint16 or float32 `[H, W]`, uint8 or uint16 `[H, W, C]`, RGB or RGBA, or float32 RGB.
             Colours are not multiplied by alpha.
         palette: of `values` that are indexes, RGBA, uint8 `[256, 4]`; else None.
-        tags: see `Tags`.
+        tags: see `sodkeras.pictures.tags.Tags`.
     """
 
     values: np.ndarray
@@ -227,18 +205,11 @@ def _decode(image, content, name, announce, with_key):
         values, palette = _array(image), _palette(image)
     else:
         values, palette = _values(image, content, name, with_key), None
-    return Decoded(_upright(values, turn), palette, _tags(image))
+    return Decoded(_upright(values, turn), palette, tags_of(image))
 
 
 def _turn(image):
-    return _exif(image).get(ExifTags.Base.Orientation, 1)
-
-
-def _exif(image):
-    try:
-        return image.getexif()
-    except Exception:  # of many kinds; a picture with damaged words beside it is a picture
-        return Image.Exif()
+    return exif_of(image).get(ExifTags.Base.Orientation, 1)
 
 
 def _has_white_as_0(image):
@@ -305,17 +276,12 @@ def _values(image, content, name, with_key):
             values = np.iinfo(values.dtype).max - values
     elif image.mode in ("1", "L", "RGB", "RGBA"):
         values = _array(image)
-    elif image.mode in ("LA", "La", "PA", "RGBa"):
-        return _array(_straight(image), "RGBA") if image.mode in ("La", "RGBa") else _array(image, "RGBA")
+    elif image.mode in ("LA", "La", "PA", "RGBa"):  # a small "a": colours are multiplied by alpha
+        return _array(image.convert("LA") if image.mode == "La" else image, "RGBA")
     else:
         return _in_srgb(image)
     key = image.info.get("transparency")
     return values if key is None or not with_key or values.shape[2:] == (4,) else _with_transparent(values, key, bits)
-
-
-def _straight(image):
-    """Divides colours by the alpha that they were multiplied with."""
-    return image.convert("LA" if image.mode == "La" else "RGBA")
 
 
 def _png_depth(content):
@@ -360,45 +326,6 @@ def _in_srgb(image):
         source, target = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return _array(ImageCms.profileToProfile(image, source, target, outputMode="RGB"))
     return _array(image, "RGB")
-
-
-def _tags(image):
-    profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "RGBa", "P") else None
-    if profile is not None and not _is_rgb_profile(profile):
-        profile = None
-    return Tags(profile, _resolution(image), _kept_exif(image))
-
-
-def _is_rgb_profile(profile):
-    """Whether an ICC profile (its header, ICC.1:2022, 7.2) is whole and of RGB."""
-    declared = int.from_bytes(profile[:4], "big")
-    return len(profile) >= 128 and declared == len(profile) and profile[16:20] == b"RGB " and profile[36:40] == b"acsp"
-
-
-def _resolution(image):
-    if image.format == "TIFF" and not {282, 283} <= set(image.tag_v2):  # for which Pillow says 1
-        return None
-    try:
-        across, down = map(float, image.info["dpi"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return None
-    return (across, down) if all(math.isfinite(value) and 0 < value < 1e6 for value in (across, down)) else None
-
-
-def _kept_exif(image):
-    given, kept = _exif(image), Image.Exif()
-    kept.update(_chosen(given, _EXIF_KEPT))
-    try:
-        inside = _chosen(given.get_ifd(ExifTags.IFD.Exif), _EXIF_KEPT_INSIDE)
-    except Exception:  # as in `_exif`
-        inside = {}
-    if inside:
-        kept[ExifTags.IFD.Exif] = inside
-    return kept.tobytes().removeprefix(b"Exif\0\0") if len(kept) else None
-
-
-def _chosen(entries, names):
-    return {tag: text for tag, text in entries.items() if isinstance(text, str) and ExifTags.TAGS.get(tag) in names}
 
 
 def _decode_by_opencv(content, name, announce):

@@ -20,7 +20,7 @@ _OTHERS = (
 )
 
 
-def find_pictures(patterns, with_results=True):
+def find_pictures(patterns, with_results=False):
     """The picture files that files, folders and globs name, in order, each once.
 
     A folder gives the picture files in it (by suffix, not those of its subfolders); a glob may use `**`.
@@ -34,7 +34,7 @@ def find_pictures(patterns, with_results=True):
         will say.
 
     Raises:
-        SodkerasError: if a folder has no pictures or cannot be read, or a glob matches nothing.
+        SodkerasError: if a folder has no pictures or cannot be read, a glob matches nothing, or either only results.
     """
     found = {}
     for pattern in map(str, patterns):
@@ -52,29 +52,36 @@ def left_out(patterns):
         path = pathlib.Path(pattern)
         if path.is_dir():
             files = sorted(path.iterdir())
-        else:
+        elif glob.has_magic(pattern):
             files = map(pathlib.Path, sorted(glob.glob(pattern, recursive=True)))
+        else:
+            continue
         found.update(dict.fromkeys(file for file in files if _has_suffix(file, _OTHERS)))
-    return [file for file in found if str(file) not in map(str, patterns)]
+    return list(found)
 
 
 def _find(pattern, with_results):
     path = pathlib.Path(pattern)
     if path.is_dir():
-        files = [file for file in sorted(path.iterdir()) if _looks_like_picture(file)]
+        files = [file for file in sorted(path.iterdir()) if _has_suffix(file, SUFFIXES)]
         if not files:
             raise SodkerasError(
                 f"The folder itself holds no pictures ({' '.join(SUFFIXES)}); those of folders in it are "
                 f"'{path}/**/*'. Received: {path}"
             )
-        return [file for file in files if with_results or not is_result(file)]
-    if glob.has_magic(pattern) and not path.exists():
+    elif glob.has_magic(pattern) and not path.exists():
         matches = [pathlib.Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
-        files = [file for file in matches if _looks_like_picture(file)]
+        files = [file for file in matches if _has_suffix(file, SUFFIXES)]
         if not files:
             raise SodkerasError(f"No picture matches the pattern. Received: {pattern}")
-        return [file for file in files if with_results or not is_result(file)]
-    return [path]
+    else:
+        return [path]
+    chosen = [file for file in files if with_results or not is_result(file)]
+    if not chosen:
+        raise SodkerasError(
+            f"All pictures there are results of sodkeras predict; name those meant. Received: {pattern}"
+        )
+    return chosen
 
 
 def is_result(path):
@@ -85,10 +92,6 @@ def is_result(path):
     with contextlib.suppress(OSError), path.open("rb") as file:
         return file.read(HEADER + 8 + len(content))[HEADER + 4 :] == kind + content
     return False
-
-
-def _looks_like_picture(path):
-    return _has_suffix(path, SUFFIXES)
 
 
 def _has_suffix(path, suffixes):

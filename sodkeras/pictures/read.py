@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from sodkeras.errors import SodkerasError
-from sodkeras.pictures.decode import NO_TAGS, Tags, decode
+from sodkeras.pictures.decode import decode
+from sodkeras.pictures.tags import NO_TAGS, Tags
 
 #: What reading one picture, or making something of it, may raise, and what does not concern the next.
 PICTURE_ERRORS = (ValueError, OSError, MemoryError, cv2.error)
@@ -20,7 +21,7 @@ class Photo(typing.NamedTuple):
 
     Attributes:
         pixels: RGB, uint8 `[H, W, 3]`.
-        tags: see `sodkeras.pictures.decode.Tags`.
+        tags: see `sodkeras.pictures.tags.Tags`.
         layered: RGBA, uint8 `[H, W, 4]`, of a picture that is transparent somewhere: what `pixels` shows over white.
     """
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from sodkeras.files import whole_file
-from sodkeras.pictures.decode import NO_TAGS
+from sodkeras.pictures.tags import NO_TAGS
 
 #: The first chunk behind a PNG file's header that says that this package found an object in a picture.
 RESULT = (b"tEXt", b"Software\0sodkeras")
@@ -22,7 +22,7 @@ def encode_png(array, tags=NO_TAGS, overwrite=False, is_result=False):
 
     Args:
         array: the values.
-        tags: a photo's, see `sodkeras.pictures.decode.Tags`, which the file then says, too. A grey file has no colours
+        tags: a photo's, see `sodkeras.pictures.tags.Tags`, which the file then says, too. A grey file has no colours
             for a profile to explain.
         overwrite: whether the array may be changed, which saves the memory of a copy.
         is_result: whether the file says so, for `sodkeras.pictures.find_pictures` to leave it out.

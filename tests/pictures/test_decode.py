@@ -12,8 +12,9 @@ from PIL import Image, ImageCms
 
 from sodkeras import SodkerasError
 from sodkeras.pictures import encode_png, read_photo, read_picture
-from sodkeras.pictures.decode import MAX_PIXELS, Tags, decode
+from sodkeras.pictures.decode import MAX_PIXELS, decode
 from sodkeras.pictures.masks import read_map
+from sodkeras.pictures.tags import Tags
 
 pytest.importorskip("pillow_heif").register_heif_opener()
 
@@ -240,6 +241,40 @@ def test_a_jpeg_cut_anywhere_is_an_error_with_an_end_marker_too(name):
                     assert not unlike[:-20].any() and not unlike[:, :-20].any()
                 passed += 1
     assert passed <= 8
+
+
+def scans_by_component(values):
+    """A JPEG file with a scan for each channel of YCbCr, as Pillow does not write it (ITU-T T.81, B.2.2 and B.2.3)."""
+
+    def segment(marker, content):
+        return bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2, "big") + content
+
+    greys = [saved(np.ascontiguousarray(values[..., channel]), "JPEG") for channel in range(3)]
+    frame = struct.pack(">BHHB", 8, *values.shape[:2], 3) + bytes([1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0])
+    result, first = b"\xff\xd8", greys[0]
+    place = 2
+    while first[place + 1] != 0xDA:
+        end = place + 2 + int.from_bytes(first[place + 2 : place + 4], "big")
+        if first[place + 1] in (0xDB, 0xC4):  # tables, the same for all: nothing was optimized
+            result += first[place:end]
+        place = end
+    result += segment(0xC0, frame)
+    for number, grey in enumerate(greys, start=1):
+        data = grey[grey.index(b"\xff\xda") + 10 : -2]
+        result += segment(0xDA, bytes([1, number, 0, 0, 63, 0])) + data
+    return result + b"\xff\xd9"
+
+
+def test_each_scan_of_a_component_is_whole():
+    content = scans_by_component(NOISE)
+    expected = np.asarray(Image.fromarray(NOISE, "YCbCr").convert("RGB")).astype(int)
+    assert np.abs(read_picture(content) - expected).mean() < 30
+    starts = [place for place in range(len(content)) if content[place : place + 2] == b"\xff\xda"]
+    assert len(starts) == 3
+    for start, end in zip(starts, [*starts[1:], len(content) - 2], strict=True):
+        middle = (start + 8 + end) // 2
+        with pytest.raises(SodkerasError, match="cut off"):
+            read_picture(content[:middle] + content[end:])
 
 
 def test_whole_jpegs_that_end_in_grey_or_in_other_files_are_read():

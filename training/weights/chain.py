@@ -16,6 +16,15 @@ from sodkeras.training.settings import Settings
 # Pairs whose stem's SHA-256 is below are kept to choose by: 532 of DUTS-TR's.
 _KEPT_BELOW = "0c70"
 
+#: Settings that most runs here share.
+COMMON = {
+    "augmentation": {"left_right": 0.5, "scale": (0.8, 1.5), "brightness": 0.1, "contrast": 0.2, "saturation": 0.3},
+    "batch": 16,
+    "loss": "bce_iou",
+    "schedule": "cosine",
+    "clip_norm": 1.0,
+}
+
 
 def kept(pair):
     """Whether a pair is kept out of every training, to choose epochs, rates and the like by."""

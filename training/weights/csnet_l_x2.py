@@ -6,15 +6,7 @@ Two cores see about four times as many pictures of 128×128 in a second as of 22
 """
 
 from absl import flags
-from chain import start
-
-_COMMON = {
-    "augmentation": {"left_right": 0.5, "scale": (0.8, 1.5), "brightness": 0.1, "contrast": 0.2, "saturation": 0.3},
-    "batch": 16,
-    "loss": "bce_iou",
-    "schedule": "cosine",
-    "clip_norm": 1.0,
-}
+from chain import COMMON, start
 
 
 def on_from(chain, network, epochs=(16, 6)):
@@ -26,11 +18,9 @@ def on_from(chain, network, epochs=(16, 6)):
         epochs: of the two runs.
     """
     small = chain.run(
-        "small", network=network, size=128, learning_rate=1e-3, epochs=epochs[0], warm_up_epochs=0.2, **_COMMON
+        "small", network=network, size=128, learning_rate=1e-3, epochs=epochs[0], warm_up_epochs=0.2, **COMMON
     )
-    chain.run(
-        "whole", network=str(small), size=192, learning_rate=3e-4, epochs=epochs[1], warm_up_epochs=0.1, **_COMMON
-    )
+    chain.run("whole", network=str(small), size=192, learning_rate=3e-4, epochs=epochs[1], warm_up_epochs=0.1, **COMMON)
     chain.record(start=f"{network}, as it was in the package before")
 
 

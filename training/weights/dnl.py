@@ -8,16 +8,9 @@ would lie outside a grid of 32×32.
 """
 
 from absl import flags
-from chain import start
+from chain import COMMON, start
 
 _SMALL = 128
-_COMMON = {
-    "augmentation": {"left_right": 0.5, "scale": (0.8, 1.5), "brightness": 0.1, "contrast": 0.2, "saturation": 0.3},
-    "batch": 16,
-    "loss": "bce_iou",
-    "schedule": "cosine",
-    "clip_norm": 1.0,
-}
 
 
 def train_all(chain, flag_values):
@@ -52,7 +45,7 @@ def in_two_stages(chain, encoder, arguments, side, epochs):
         learning_rate=1e-3,
         epochs=epochs[0],
         warm_up_epochs=0.2,
-        **_COMMON,
+        **COMMON,
     )
     chain.run(
         "whole",
@@ -62,7 +55,7 @@ def in_two_stages(chain, encoder, arguments, side, epochs):
         learning_rate=3e-4,
         epochs=epochs[1],
         warm_up_epochs=0.1,
-        **_COMMON,
+        **COMMON,
     )
     chain.record(start="ImageNet's MobileNetV2, 8 bits (google-coral/test_data, Apache-2.0)")
 

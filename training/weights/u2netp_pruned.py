@@ -8,7 +8,7 @@ It keeps the statistics that U²-Net†'s batch norms have: batches of this size
 import pathlib
 
 from absl import flags
-from chain import start
+from chain import COMMON, start
 
 from sodkeras.commands import main as commands
 
@@ -30,14 +30,10 @@ def train_all(chain, flag_values):
         network=str(pruned),
         size=flag_values.side,
         batch_statistics=False,
-        augmentation={"left_right": 0.5, "scale": (0.8, 1.3), "brightness": 0.1, "contrast": 0.2, "saturation": 0.3},
-        batch=8,
-        loss="bce_iou",
         learning_rate=1e-4,
-        schedule="cosine",
         epochs=flag_values.epochs,
         warm_up_epochs=0.05,
-        clip_norm=1.0,
+        **(COMMON | {"batch": 8}),
     )
     chain.record(start="U²-Net†, the authors' released weights (u2netp, Apache-2.0)")
 
