@@ -13,10 +13,10 @@ test:
 demo:
 	sodkeras demo
 
-# Against peers, in one run each; the rows go to benchmarks/*.csv.
+# Against peers, in one run each; the rows go to tflite/benchmarks/*.csv.
 bench:
-	python benchmarks/onnx_runtime.py
-	python benchmarks/float_noise.py
+	python tflite/benchmarks/onnx_runtime.py
+	python tflite/benchmarks/float_noise.py
 
 # What the app and the page run: the networks that come with the package, or MODELS=out/demo for what `make demo` wrote.
 MODELS ?= sodkeras/presets
@@ -30,10 +30,10 @@ web:
 	cd web_demo && npm ci && node build.mjs --models=$(abspath $(MODELS)) && python3 -m http.server --directory dist 8000
 
 # What the networks compute on emulated Cortex-A76 and A53, and in how many instructions: not a time. Needs Debian's
-# qemu-user; an hour or two. The rows go to benchmarks/arm/instructions.csv.
+# qemu-user; an hour or two. The rows go to tflite/arm/instructions.csv.
 arm:
-	benchmarks/arm/setup.sh out/arm
-	python benchmarks/arm/networks.py --out=out/arm/models
-	python benchmarks/arm/instructions.py out/arm out/arm/models/*.tflite sodkeras/presets/*.tflite
-	python benchmarks/arm/half_precision.py out/arm sodkeras/presets/*_float16.tflite --pictures=examples \
+	tflite/arm/setup.sh out/arm
+	python tflite/arm/networks.py --out=out/arm/models
+	python tflite/arm/instructions.py out/arm out/arm/models/*.tflite sodkeras/presets/*.tflite
+	python tflite/arm/half_precision.py out/arm sodkeras/presets/*_float16.tflite --pictures=examples \
 		--csv=out/arm/half_precision.csv

@@ -94,7 +94,7 @@ class LiteRTRuntime:
     """Runs a `.tflite` file that `sodkeras convert` wrote, on the CPU.
 
     Each thread, and each forked process, has an interpreter of its own from its first call on: on two cores two threads
-    find twice as many maps in a second as two that share one by turns (benchmarks/threads.py).
+    find twice as many maps in a second as two that share one by turns (tflite/benchmarks/threads.py).
 
     Args:
         path: the file.

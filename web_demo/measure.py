@@ -22,7 +22,7 @@ from tabulate import tabulate
 from sodkeras.errors import SodkerasError
 from sodkeras.pictures import find_pictures, read_picture
 from sodkeras.runtimes import LiteRTRuntime
-from sodkeras.tflite.benchmark import cpu_model
+from sodkeras.tflite.timing.benchmark import cpu_model
 
 HERE = pathlib.Path(__file__).parent
 FLAGS = flags.FLAGS

@@ -49,7 +49,7 @@ def define_flags(flag_values):
 
 
 def run(flag_values, arguments):
-    from sodkeras.tflite.benchmark import append_rows
+    from sodkeras.tflite.timing.benchmark import append_rows
 
     if not arguments:
         raise UsageError("name at least one .tflite file")
@@ -67,7 +67,7 @@ def _here(flag_values, paths):
     import numpy as np
 
     from sodkeras.pictures import read_picture
-    from sodkeras.tflite.benchmark import benchmark_file, profile_file
+    from sodkeras.tflite.timing.benchmark import benchmark_file, profile_file
 
     if flag_values.picture:
         picture = read_picture(flag_values.picture)
@@ -85,8 +85,8 @@ def _here(flag_values, paths):
 
 
 def _on_phone(flag_values, paths):
-    from sodkeras.tflite.operator_profile import parse
-    from sodkeras.tflite.phone import Phone
+    from sodkeras.tflite.timing.operator_profile import parse
+    from sodkeras.tflite.timing.phone import Phone
 
     phone = Phone(flag_values.serial, flag_values.benchmark_model)
     rows = []
@@ -104,7 +104,7 @@ def _on_phone(flag_values, paths):
 
 
 def _print_rows(rows):
-    from sodkeras.tflite.benchmark import COLUMNS
+    from sodkeras.tflite.timing.benchmark import COLUMNS
 
     shown = [name for name in COLUMNS if name not in _NOT_SHOWN and any(row[name] != "" for row in rows)]
     heads = [name.split("_") for name in shown]
@@ -114,7 +114,7 @@ def _print_rows(rows):
 
 
 def _print_profile(times, top):
-    from sodkeras.tflite.operator_profile import by_kind
+    from sodkeras.tflite.timing.operator_profile import by_kind
 
     rows = [("operators", "count", "ms", "share")]
     rows += [(kind, count, f"{ms:.3f}", f"{share:.1%}") for kind, count, ms, share in by_kind(times)]

@@ -40,8 +40,8 @@ def run(flag_values, arguments):
     from sodkeras.commands.startup import open_predictor
     from sodkeras.pictures import example_pictures, find_pictures, read_picture
     from sodkeras.runtimes import LiteRTRuntime
-    from sodkeras.tflite.benchmark import cpu_model
     from sodkeras.tflite.convert import convert
+    from sodkeras.tflite.timing.benchmark import cpu_model
 
     start = time.monotonic()
 
@@ -83,7 +83,7 @@ def run(flag_values, arguments):
 
 def _compare(reference, name, runtime, pictures, maps):
     """An `Agreement` with Keras, None for Keras itself; notes the maps by runtime and photo."""
-    from sodkeras.tflite.verify import compare
+    from sodkeras.tflite.check.agreement import compare
 
     def note(stem, picture, expected, received):
         maps["Keras"][stem], maps[name][stem] = expected, received
@@ -95,9 +95,9 @@ def _rows(runtimes, files, agreements, pictures, runs):
     """For each runtime, what the table says of it."""
     import numpy as np
 
-    from sodkeras.tflite.benchmark import measure
-    from sodkeras.tflite.partitions import count_partitions
-    from sodkeras.tflite.verify import TOLERANCES
+    from sodkeras.tflite.check.agreement import TOLERANCES
+    from sodkeras.tflite.check.partitions import count_partitions
+    from sodkeras.tflite.timing.benchmark import measure
 
     rows = {}
     for (name, runtime), file in zip(runtimes.items(), files, strict=True):

@@ -98,12 +98,12 @@ def prepare_tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").addFilter(_is_for_users)
     # With one thread oneDNN writes past its memory in the gradient of a 1×1 convolution with strides, as ResNets have
-    # it, and training aborts (TensorFlow 2.21; benchmarks/NOTES.md). Two threads may share a core.
+    # it, and training aborts (TensorFlow 2.21; training/NOTES.md). Two threads may share a core.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if cores == 1:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
     one_thread = os.environ.get("TF_NUM_INTRAOP_THREADS") == "1"
-    # TensorFlow leaves oneDNN out on CPUs without AVX-512 or VNNI, where it helps as well (benchmarks/NOTES.md).
+    # TensorFlow leaves oneDNN out on CPUs without AVX-512 or VNNI, where it helps as well (training/NOTES.md).
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0" if one_thread else "1")
 
 

@@ -36,7 +36,7 @@ def run(flag_values, arguments):
     if flag_values.size and not size:
         raise UsageError(f"--size takes HEIGHTxWIDTH, such as 224x224. Received: {flag_values.size}")
     import_keras()
-    from sodkeras.analysis.complexity import complexity
+    from sodkeras.complexity import complexity
 
     model = _load(arguments[0])
     height, width = map(int, size.groups()) if size else model.preprocessing.size

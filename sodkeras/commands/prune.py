@@ -78,7 +78,7 @@ def run(flag_values, arguments):
     found = find_pictures(flag_values.pictures)
     import_keras()
 
-    from sodkeras.analysis.complexity import complexity
+    from sodkeras.complexity import complexity
     from sodkeras.files import whole_file
     from sodkeras.pruning import reconstruct
 

@@ -58,7 +58,7 @@ def define_flags(flag_values):
 
 
 def run(flag_values, arguments):
-    from sodkeras.tflite.quantization_aware import quantize_train
+    from sodkeras.tflite.quantize_train import quantize_train
 
     if len(arguments) != 1:
         raise UsageError("name one model")

@@ -2,10 +2,10 @@
 
 usage: sodkeras train --recipe=NAME --data=[NAME=]DIR --out=DIR [--short] [--flag=value ...]
 
-A recipe is one of the list below, or a Python file of your own like those in training/recipes. --short is its version
-for a laptop. --data is a data set as it was downloaded (images/ and masks/, DUTS-TR, ECSSD, MSRA10K …), a folder of
-such sets, or a list file; give it several times for several sets. Without --validation a share of the pictures is kept
-out of training. Masks of classes are refused unless --mask_value says which class is the object.
+A recipe is one of the list below, or a Python file of your own like those in sodkeras/training/recipes. --short is its
+version for a laptop. --data is a data set as it was downloaded (images/ and masks/, DUTS-TR, ECSSD, MSRA10K …), a
+folder of such sets, or a list file; give it several times for several sets. Without --validation a share of the
+pictures is kept out of training. Masks of classes are refused unless --mask_value says which class is the object.
 
 Ctrl-C stops a run after its step, and whatever stops it, the same command goes on from the last checkpoint and ends
 with the same weights. --out has the settings, the log, TensorBoard's curves, last.keras and best.keras (the lowest

@@ -67,10 +67,10 @@ def run(flag_values, arguments):
     from sodkeras.pictures import find_pictures, read_picture
     from sodkeras.pictures.masks import read_mask
     from sodkeras.runtimes import LiteRTRuntime
-    from sodkeras.tflite.census import take_census
-    from sodkeras.tflite.ground_truth import GroundTruthScores, violations
+    from sodkeras.tflite.check.agreement import TOLERANCES, Tolerance, compare
+    from sodkeras.tflite.check.census import take_census
+    from sodkeras.tflite.check.ground_truth import GroundTruthScores, violations
     from sodkeras.tflite.numerics import is_delegated
-    from sodkeras.tflite.verify import TOLERANCES, Tolerance, compare
 
     if len(arguments) != 1 or not flag_values.source or not flag_values.pictures:
         raise UsageError("name one .tflite file, --source=MODEL and --pictures=FOLDER")
@@ -143,7 +143,7 @@ def _print(path, candidate, source, agreement, census, truth, tolerance):
 
 def _write(path, report, agreement, count, pictures, masks, read, reference, candidate):
     from sodkeras.files import whole_file
-    from sodkeras.tflite.contact_sheet import write_contact_sheet
+    from sodkeras.tflite.check.contact_sheet import write_contact_sheet
 
     written = [path.with_suffix(".verify.json")]
     with whole_file(written[0]) as temporary:

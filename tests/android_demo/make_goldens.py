@@ -18,7 +18,7 @@ import numpy as np
 from sodkeras import Preprocessing
 from sodkeras.pictures import compositing
 from sodkeras.runtimes import _dequantize, _quantize
-from sodkeras.tflite.benchmark import COLUMNS
+from sodkeras.tflite.timing.benchmark import COLUMNS
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "android_demo/core/src/test/resources/goldens"
 SIZE = (24, 32)

@@ -82,7 +82,7 @@ def write_run(path, photo):
 
 
 def test_the_table_has_the_columns_of_sodkeras_benchmark():
-    from sodkeras.tflite.benchmark import COLUMNS
+    from sodkeras.tflite.timing.benchmark import COLUMNS
 
     source = (DEMO / "core/src/main/java/org/sodkeras/core/BenchmarkRow.java").read_text("utf-8")
     columns = re.search(r"COLUMNS = \{(.*?)\};", source, re.DOTALL).group(1)

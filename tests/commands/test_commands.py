@@ -325,7 +325,7 @@ def test_a_tflite_file_predicts_and_is_timed_without_keras_or_tensorflow(tflite,
         "for name in ('keras', 'tensorflow', 'matplotlib', 'onnx', 'pooch'): sys.modules[name] = None\n"
         "from sodkeras.commands.main import main\n"
         f"assert main(['predict', {str(path)!r}, '--model={tflite}', '--out={tmp_path}/out']) == 0\n"
-        f"from sodkeras.tflite.benchmark import _benchmark_here\n"
+        f"from sodkeras.tflite.timing.benchmark import _benchmark_here\n"
         "import numpy\n"
         f"_benchmark_here({tflite!r}, numpy.zeros((5, 5, 3), 'u1'), 1, 1, 0)\n"
     )
@@ -372,7 +372,7 @@ def test_the_demo_writes_what_its_help_lists(models, tmp_path, capsys, monkeypat
 
 def test_the_demos_verdict_names_a_picture_whose_mask_is_another():
     from sodkeras.commands.demo import _verdict
-    from sodkeras.tflite.verify import Agreement
+    from sodkeras.tflite.check.agreement import Agreement
 
     def verdict(iou, violations=()):
         return _verdict(Agreement(["cat", "rocket"], [0.99, iou], [0.01, 0.02], [0.1, 0.9], [0, 0]), violations)

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from helpers import tiny_model, write_photo
-from sodkeras.analysis.complexity import complexity
 from sodkeras.commands.main import main
+from sodkeras.complexity import complexity
 from sodkeras.keras_file import load_keras
 from sodkeras.models import CSNet
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import contract
-from sodkeras.analysis.complexity import complexity
 from sodkeras.backbones import ResNet
 from sodkeras.checkpoints import cii as checkpoint
+from sodkeras.complexity import complexity
 from sodkeras.models import CII
 
 TINY = {"width": 4, "filters": 8}

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import contract
-from sodkeras.analysis.complexity import complexity
 from sodkeras.backbones import ResNet
+from sodkeras.complexity import complexity
 from sodkeras.models import CSFResNet
 
 TINY = {"width": 8, "mixed_filters": (8, 8, 12, 12), "groups": 2, "preprocessing": {"size": (48, 64)}}

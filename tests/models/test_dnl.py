@@ -9,7 +9,7 @@ from sodkeras import Preprocessing
 from sodkeras.backbones import MobileNetV2
 from sodkeras.layers import DepthwiseNonLocal
 from sodkeras.models import DNL
-from sodkeras.tflite.partitions import count_partitions
+from sodkeras.tflite.check.partitions import count_partitions
 
 # Few layers: tracing the training step takes most of a test's time.
 STAGES = ((1, 4, 1, 1), (2, 6, 1, 2), (2, 8, 1, 2), (2, 8, 2, 2), (2, 10, 1, 1))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import sodkeras.pruning.refit as refit
-from sodkeras.analysis.complexity import complexity
+from sodkeras.complexity import complexity
 from sodkeras.layers import ResidualU
 from sodkeras.models import CSNet, U2Net
 from sodkeras.pruning import reconstruct

@@ -10,7 +10,7 @@ def small_file(tmp_path_factory):
     import tensorflow as tf
 
     from sodkeras import Preprocessing
-    from sodkeras.tflite.metadata import with_metadata
+    from sodkeras.tflite.file.metadata import with_metadata
 
     kernel = tf.constant(np.full((3, 3, 3, 3), 0.02, np.float32))
     last = tf.constant(np.full((3, 3, 3, 1), 0.02, np.float32))

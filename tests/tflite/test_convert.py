@@ -16,11 +16,11 @@ from sodkeras.layers import ResizeLike
 from sodkeras.models import InferenceModel
 from sodkeras.pictures import example_pictures, read_picture
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
-from sodkeras.tflite.benchmark import COLUMNS, benchmark_file
-from sodkeras.tflite.census import take_census
+from sodkeras.tflite.check.agreement import TOLERANCES, compare
+from sodkeras.tflite.check.census import take_census
 from sodkeras.tflite.convert import convert
 from sodkeras.tflite.numerics import ALIASES, NUMERICS, interfaces, resolve
-from sodkeras.tflite.verify import TOLERANCES, compare
+from sodkeras.tflite.timing.benchmark import COLUMNS, benchmark_file
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from sodkeras import weights
 from sodkeras.checkpoints import csnet
 from sodkeras.pictures import find_pictures, read_picture
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
+from sodkeras.tflite.check.agreement import TOLERANCES, compare
+from sodkeras.tflite.check.partitions import count_partitions
 from sodkeras.tflite.convert import convert
-from sodkeras.tflite.partitions import count_partitions
-from sodkeras.tflite.verify import TOLERANCES, compare
 
 
 def csnet_l(width):

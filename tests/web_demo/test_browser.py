@@ -115,7 +115,7 @@ def test_maps_of_the_released_network_are_pythons(look, build, examples, referen
     photos = [examples / f"{name}.jpg" for name in ("astronaut", "cat", "coffee")]
     found = look(build(tmp_path), photos)
     for photo_path in photos:
-        # Its sums of floats are long: float32 itself is off by ten times as much (benchmarks/float_noise.csv).
+        # Its sums of floats are long: float32 itself is off by ten times as much (tflite/benchmarks/float_noise.csv).
         check_float(found, tmp_path, photo_path, tolerance=2e-5)
 
 

@@ -10,7 +10,7 @@ from absl import app, flags
 from sodkeras.commands.main import prepare_tensorflow
 from sodkeras.data import find_pairs
 from sodkeras.files import whole_file
-from sodkeras.tflite.benchmark import cpu_model
+from sodkeras.tflite.timing.benchmark import cpu_model
 from sodkeras.training.settings import Settings
 
 # Pairs whose stem's SHA-256 is below are kept to choose by: 532 of DUTS-TR's.

@@ -38,7 +38,7 @@ def package(model, facts, calibrate, numerics=tuple(NUMERICS)):
     Raises:
         ValueError: for a file that is larger than `LARGEST`.
     """
-    from sodkeras.analysis.complexity import complexity
+    from sodkeras.complexity import complexity
     from sodkeras.tflite.convert import convert
 
     name, cost = facts["name"], complexity(model)

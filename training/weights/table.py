@@ -2,7 +2,7 @@
 
 usage: python training/weights/table.py
 
-Joins scores.csv (scores.py), benchmarks/latency.csv (benchmarks/accuracy_latency.py), benchmarks/arm/instructions.csv
+Joins scores.csv (scores.py), tflite/benchmarks/latency.csv (accuracy_latency.py there), tflite/arm/instructions.csv
 (`make arm`) and the presets into table.csv, beside this file, best on PASCAL-S first. A file that was not timed, or
 whose instructions were not counted, has an empty place there.
 """
@@ -13,7 +13,7 @@ import pathlib
 from sodkeras.weights import preset, preset_names
 
 _HERE = pathlib.Path(__file__).parent
-_BENCHMARKS = _HERE.parent.parent / "benchmarks"
+_TFLITE = _HERE.parents[1] / "tflite"
 _SETS = {"PASCAL-S": "pascal_s", "ECSSD": "ecssd", "unseen horses": "horses"}
 #: How a preset's name ends, and the numerics of its file.
 _NUMERICS = {"_int8": "static_wi8_ai8", "_float16": "float16", "": "float32"}
@@ -23,11 +23,12 @@ def rows():
     """A dict of columns to texts for each network that was scored."""
     scores = {(row["set"], row["model"]): row for row in _read(_HERE / "scores.csv")}
     times = {
-        (row["network"], row["numerics"]): row["processor_median_ms"] for row in _read(_BENCHMARKS / "latency.csv")
+        (row["network"], row["numerics"]): row["processor_median_ms"]
+        for row in _read(_TFLITE / "benchmarks/latency.csv")
     }
     counts = {
         (row["network"], row["numerics"]): row["million_instructions_emulated_not_a_time"]
-        for row in _read(_BENCHMARKS / "arm/instructions.csv")
+        for row in _read(_TFLITE / "arm/instructions.csv")
         if row["cpu"] == "cortex-a76"
     }
     found = []

@@ -1,0 +1,116 @@
+"""Which layers cost how much when they are computed in 8 bits, and the fewest to keep in float for a given loss."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from sodkeras.errors import SodkerasError
+from sodkeras.tflite.eight_bits.sensitivity import rounding_error
+from sodkeras.tflite.passes.rewrite import nodes, rewrite
+
+_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+#: Layers whose result gets a scale of its own; pooling, resizing and ReLU keep that of what they take or are fused.
+_ROUNDING = (*_CONVOLUTIONS, keras.layers.Add, keras.layers.Subtract)
+_FUSED = (keras.layers.ReLU,)
+
+
+def layer_costs(model, batch, ranges, progress=iter):
+    """What each layer costs alone: the rest of the network in float, its weights and its result in 8 bits.
+
+    Args:
+        model: a flat functional Keras model in the form for 8 bits, see `sodkeras.tflite.file.integer_source`.
+        batch: a few preprocessed pictures `[B, H, W, 3]`.
+        ranges: between what each layer's result is rounded, as `eight_bits.activation_ranges` gives them.
+        progress: wraps the list of layers, as `tqdm.tqdm` does.
+
+    Returns:
+        A dict of the layers' names to the mean absolute change of the network's output, the costliest first.
+    """
+    makers = {id(node.outputs[0]): node for node in nodes(model)}
+    users = {}
+    for node in makers.values():
+        for tensor in node.input_tensors:
+            users.setdefault(id(tensor), []).append(node)
+    #: For the id of a tensor that is rounded, the layer whose result it is, and the layer that made it, maybe a ReLU.
+    rounded, last = {}, {}
+    for node in makers.values():
+        if isinstance(node.operation, _ROUNDING):
+            tensor = node.outputs[0]
+            following = users.get(id(tensor), [])
+            if len(following) == 1 and isinstance(following[0].operation, _FUSED):
+                tensor = following[0].outputs[0]
+            rounded[id(tensor)], last[id(tensor)] = node.operation, makers[id(tensor)].operation
+    switches = {}
+
+    def replace(layer, inputs, output):
+        if id(output) not in rounded:
+            return None
+        name = rounded[id(output)].name
+        switches[name] = _Rounding(*ranges[last[id(output)].name], name=f"{name}_rounding")
+        return switches[name](layer(inputs if len(inputs) > 1 else inputs[0]))
+
+    switched = rewrite(model, replace)
+    switched.compile(jit_compile=False)
+    expected = switched.predict_on_batch(batch)
+    costs = {}
+    for layer in progress(list(rounded.values())):
+        switch = switches[layer.name]
+        switch.on.assign(1.0)
+        kernel = ops.convert_to_numpy(layer.kernel) if isinstance(layer, _CONVOLUTIONS) else None
+        if kernel is not None:
+            layer.kernel.assign(kernel + rounding_error(layer))
+        costs[layer.name] = float(np.mean(np.abs(switched.predict_on_batch(batch) - expected)))
+        if kernel is not None:
+            layer.kernel.assign(kernel)
+        switch.on.assign(0.0)
+    return dict(sorted(costs.items(), key=lambda item: -item[1]))
+
+
+def fewest_in_float(ranking, measure, budget):
+    """The shortest start of a ranking that meets a budget, by bisection: more layers in float are taken to cost less.
+
+    Args:
+        ranking: names of layers, the costliest first.
+        measure: a function of the names kept in float to what the file costs: its mean absolute difference.
+        budget: what it may cost.
+
+    Returns:
+        The names, a list, and the cost.
+
+    Raises:
+        SodkerasError: if even all of them in float cost more.
+    """
+    low, high = 0, len(ranking)
+    costs = {low: measure([])}
+    if costs[low] <= budget:
+        return [], costs[low]
+    costs[high] = measure(ranking)
+    if costs[high] > budget:
+        raise SodkerasError(
+            f"The budget cannot be met: with every layer in float the file still differs by {costs[high]:.4g}, by the "
+            f"rounding of its input and output. Received: a budget of {budget:g}"
+        )
+    while high - low > 1:  # `low` layers are too few, `high` are enough
+        middle = (low + high) // 2
+        costs[middle] = measure(ranking[:middle])
+        low, high = (low, middle) if costs[middle] <= budget else (middle, high)
+    return ranking[:high], costs[high]
+
+
+class _Rounding(keras.layers.Layer):
+    """Rounds to 256 levels between two values where it is switched on."""
+
+    def __init__(self, low, high, **kwargs):
+        super().__init__(**kwargs)
+        # 0 is a level, as in every 8-bit tensor of LiteRT.
+        low, high = min(low, 0.0), max(high, 0.0)
+        self._step = (high - low) / 255 or 1.0
+        self._zero = round(-low / self._step)
+        self.on = self.add_weight(shape=(), initializer="zeros", trainable=False, name="on")
+
+    def call(self, x):
+        levels = ops.clip(ops.round(x / self._step) + self._zero, 0, 255)
+        return ops.where(self.on > 0, (levels - self._zero) * self._step, x)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

@@ -1,0 +1,107 @@
+"""What a `.tflite` file says of itself, inside it and in the JSON beside it: all that an app needs to run it."""
+
+import hashlib
+import json
+import pathlib
+
+#: What the values of the output are, by whether the sigmoid is inside the graph.
+_OUTPUTS = {
+    True: ("saliency map in [0, 1]", "probabilities"),
+    False: ("logits of the saliency map: take the sigmoid", "logits"),
+}
+
+
+def describe(model, source, numerics, preprocessing, inside):
+    """The metadata of a network's file before it is made.
+
+    Args:
+        model: the `InferenceModel`.
+        source: what it was loaded from: a preset's name or a path.
+        numerics: a name of `sodkeras.tflite.numerics`.
+        preprocessing: what the file expects of a picture.
+        inside: what of pre- and post-processing is in the graph, see `sodkeras.tflite.inside`.
+
+    Returns:
+        A dict for JSON.
+    """
+    import ai_edge_litert
+    import keras
+    import tensorflow as tf
+
+    import sodkeras
+    from sodkeras import weights
+
+    preset = source if source in weights.preset_names() else None
+    text, values = _OUTPUTS["sigmoid" in inside]
+    normalisation = {name: model.preprocessing.to_dict()[name] for name in ("mean", "standard_deviation")}
+    return {
+        "name": model.name.removesuffix("_inference"),
+        "preset": preset,
+        "numerics": numerics,
+        "preprocessing": preprocessing.to_dict(),
+        "normalisation_inside": normalisation if "normalisation" in inside else None,
+        "inside": list(inside),
+        "output": text,
+        "output_values": values,
+        "licence": weights.preset(preset)["licence"] if preset else None,
+        "calibration": None,
+        "versions": {
+            "sodkeras": sodkeras.__version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "ai_edge_litert": getattr(ai_edge_litert, "__version__", None),
+        },
+    }
+
+
+def describe_calibration(paths, found):
+    """What a file was calibrated with: how many pictures of how many found, of which folders, and their bytes' sum.
+
+    The folders' names are given without what leads to them, which is nobody's business.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(pathlib.Path(path).read_bytes())
+    return {
+        "pictures": len(paths),
+        "of": found,
+        "folders": sorted({pathlib.Path(path).parent.name for path in paths}),
+        "sha256": digest.hexdigest(),
+    }
+
+
+def describe_tensors(content):
+    """Shape, type and quantization of the input and output in a file's bytes; a browser's runtime does not tell."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content)
+    described = {}
+    for kind, details in (("input", interpreter.get_input_details()), ("output", interpreter.get_output_details())):
+        scale, zero_point = details[0]["quantization"]
+        described[f"{kind}_tensor"] = {
+            "shape": [int(size) for size in details[0]["shape"]],
+            "type": details[0]["dtype"].__name__,
+            "scale": float(scale),
+            "zero_point": int(zero_point),
+        }
+    return described
+
+
+def with_metadata(content, metadata):
+    """The `.tflite` bytes, as few as can be, with this project's JSON as an entry of the model's metadata."""
+    import numpy as np
+    from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    from sodkeras.lite_metadata import METADATA_NAME
+    from sodkeras.tflite.file.compact import compact
+
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(json.dumps(metadata, ensure_ascii=False).encode(), np.uint8)
+    entry = schema.MetadataT()
+    entry.name = METADATA_NAME
+    entry.buffer = len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or []), entry]
+    return compact(model)

@@ -1,0 +1,141 @@
+"""Quantization-aware training: a network learns with the rounding that its 8-bit file will have.
+
+In a process of its own, `sodkeras.tflite.quantization_aware.process`: tensorflow-model-optimization makes the whole
+process use another Keras.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+
+from sodkeras.errors import SodkerasError, UsageError
+from sodkeras.files import scratch_folder, whole_file
+from sodkeras.pictures import find_pictures
+from sodkeras.tflite import child_process
+from sodkeras.tflite.calibration import check_different, choose, to_try
+
+#: What a network is to give: what the masks show, or what it gave in float.
+TARGETS = ("masks", "own")
+_PRELU = ("auto", "exact")
+
+
+def quantize_train(
+    model,
+    data,
+    folder,
+    targets="masks",
+    steps=400,
+    batch=4,
+    learning_rate=1e-4,
+    save_every=50,
+    calibration_limit=100,
+    keep_float=None,
+    prelu="auto",
+    seed=0,
+    mask_value=None,
+):
+    """Trains a network for 8 bits, and converts it.
+
+    The network is lowered and calibrated as `sodkeras.tflite.convert` does it, which also says what stays in float; its
+    plain layers are rebuilt in tf_keras, where tensorflow-model-optimization rounds kernels and activations in every
+    step, in ranges chosen as `convert` chooses them: anew at each checkpoint of the first half of the steps; in the
+    second half they stay, and are those of the file. Source: Jacob et al., "Quantization and Training of Neural
+    Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018, where ranges are moving averages.
+
+    A call that was interrupted goes on where it was, when repeated with the same arguments.
+
+    Args:
+        model: a trained model of this project, the path of a `.keras` file, or the name of a preset.
+        data: with masks, data sets as `sodkeras.data.find_pairs` takes them; for "own", pictures: a folder, files or
+            globs. The first of them calibrate, too.
+        folder: gets NAME-HxW-static_wi8_ai8.tflite with its JSON, NAME-quantization_aware.keras (the trained weights in
+            float, in the form for 8 bits), training/log.csv, and in training/ what is needed to go on.
+        targets: "masks", or "own" for the network's own float maps, which need no masks: the 8-bit network then learns
+            to be the float one.
+        steps: batches to train on.
+        batch: pictures in each.
+        learning_rate: of Adam, where it starts; it falls to 0 along a cosine.
+        save_every: steps between checkpoints.
+        calibration_limit, keep_float, prelu: as for `sodkeras.tflite.convert.convert`.
+        seed: of the pictures' order and flips.
+        mask_value: the object's class in masks of classes, see `sodkeras.pictures.masks.read_mask`.
+
+    Returns:
+        (path of the `.tflite` file, path of the `.keras` file).
+
+    Raises:
+        UsageError: for arguments that cannot work.
+        SodkerasError: if the folder is of another call, and for all that a user can mend.
+    """
+    if targets not in TARGETS or prelu not in _PRELU:
+        raise UsageError(
+            f"targets is one of {', '.join(TARGETS)}, prelu of {', '.join(_PRELU)}. Received: {targets}, {prelu}"
+        )
+    for name, value in {
+        "steps": steps,
+        "batch": batch,
+        "save_every": save_every,
+        "learning_rate": learning_rate,
+    }.items():
+        if not value > 0:
+            raise UsageError(f"{name} is positive. Received: {value}")
+    sources = [os.fspath(data)] if isinstance(data, (str, os.PathLike)) else [os.fspath(source) for source in data]
+    folder = pathlib.Path(folder)
+    settings = {
+        "sources": sources,
+        "targets": targets,
+        "mask_value": mask_value,
+        "steps": steps,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "save_every": save_every,
+        "calibration_limit": calibration_limit,
+        "keep_float": keep_float,
+        "prelu": prelu,
+        "seed": seed,
+    }
+    job = settings | {"pairs": _pairs(sources, mask_value) if targets == "masks" else [], "folder": str(folder)}
+    job["pictures"] = [pair["picture"] for pair in job["pairs"]] or [str(path) for path in find_pictures(sources)]
+    if len(job["pictures"]) < batch:
+        raise SodkerasError(f"There are fewer pictures than a batch holds. Received: {len(job['pictures'])} of {batch}")
+    calibration, _ = choose(job["pictures"], calibration_limit)
+    job["warning"] = check_different(calibration)
+    job["calibration"] = [str(path) for path in calibration]
+    job["tried_on"] = [str(path) for path in to_try(job["pictures"], [])]
+    with scratch_folder() as scratch:
+        if isinstance(model, (str, os.PathLike)):
+            job["source"] = settings["model"] = str(model)
+        else:
+            job["source"], settings["model"] = f"{scratch}/model.keras", model.name
+            model.inference_model().save(job["source"])
+        _open(folder / "training", settings)
+        job["scratch"] = scratch
+        answer = child_process.run("sodkeras.tflite.quantization_aware.process", job, "training")
+    return pathlib.Path(answer["tflite"]), pathlib.Path(answer["keras"])
+
+
+def _pairs(sources, mask_value):
+    from sodkeras.data import find_pairs
+
+    pairs = map(dataclasses.asdict, find_pairs(sources, mask_value))
+    return [pair | {"picture": str(pair["picture"]), "mask": str(pair["mask"])} for pair in pairs]
+
+
+def _open(folder, settings):
+    """Writes down what was asked for, or checks that it is what was asked for before."""
+    path = folder / "settings.json"
+    if path.exists():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            before = {}
+        changed = sorted(key for key in settings | before if settings.get(key) != before.get(key))
+        if changed:
+            raise SodkerasError(
+                f"The folder has a training with other settings ({', '.join(changed)}): repeat them to go on, or name "
+                f"a new folder. Received: {folder.parent}"
+            )
+        return
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
