@@ -1,16 +1,12 @@
 """Parameters, multiply-adds and the CSNet papers' FLOPs of a network, per layer."""
 
-import collections
 import dataclasses
 import math
 
 import keras
 
-from sodkeras.flatten import calls, flatten
-from sodkeras.layers import DepthwiseNonLocal, ResizeLike
-
-_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
-_RESIZES = (keras.layers.UpSampling2D, ResizeLike)
+from sodkeras.graph import Graph, flatten, is_convolution, is_depthwise, traits
+from sodkeras.layers import DepthwiseNonLocal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,26 +71,21 @@ def complexity(model, input_size=None):
     size = tuple(input_size or model.input_shape[1:3])
     if None in size:
         size = model.preprocessing.size
-    flat = flatten(model, (*size, model.input_shape[3]))
-    graph = calls(flat)
-    consumers = collections.defaultdict(list)
-    for layer, inputs, output in graph:
-        for tensor in inputs:
-            consumers[id(tensor)].append((layer, output))
-
+    graph = Graph(flatten(model, (*size, model.input_shape[3])))
     feeds_weights = {}  # whether a tensor, by id, still goes through a layer with weights
-    for _, _, output in reversed(graph):
-        feeds_weights[id(output)] = any(
-            layer.weights or feeds_weights[id(following)] for layer, following in consumers[id(output)]
+    for call in reversed(graph.calls):
+        feeds_weights[id(call.output)] = any(
+            user.layer.weights or feeds_weights[id(user.output)] for user in graph.users(call.output)
         )
 
     counts = {}
-    for layer, inputs, output in graph:
+    for call in graph:
+        layer, inputs, output = call.layer, call.inputs, call.output
         multiply_adds = _multiply_adds(layer, output)
-        if isinstance(layer, _RESIZES):
+        if traits(layer).resizes:
             other = 9 * _elements(output) if feeds_weights[id(output)] and output.shape != inputs[0].shape else 0
         else:
-            other = _other_flops(layer, inputs[0], output, [consumer for consumer, _ in consumers[id(output)]])
+            other = _other_flops(layer, inputs[0], output, [user.layer for user in graph.users(output)])
         before = counts.get(layer.name)
         counts[layer.name] = LayerComplexity(
             layer.name,
@@ -123,14 +114,14 @@ def _parameters(layer):
 
 
 def _multiply_adds(layer, output):
-    if not isinstance(layer, _CONVOLUTIONS):
+    if not is_convolution(layer):
         return layer.multiply_adds() if isinstance(layer, DepthwiseNonLocal) else 0
-    inputs_per_output = 1 if isinstance(layer, keras.layers.DepthwiseConv2D) else layer.kernel.shape[2]
+    inputs_per_output = 1 if is_depthwise(layer) else layer.kernel.shape[2]
     return math.prod(layer.kernel_size) * inputs_per_output * _elements(output)
 
 
 def _other_flops(layer, entering, output, consumers):
-    if isinstance(layer, _CONVOLUTIONS):
+    if is_convolution(layer):
         return _elements(output) if layer.use_bias else 0
     if isinstance(layer, keras.layers.BatchNormalization):
         return 4 * _elements(output)
@@ -139,7 +130,5 @@ def _other_flops(layer, entering, output, consumers):
     if isinstance(layer, keras.layers.AveragePooling2D):
         return 5 * _elements(entering)
     if isinstance(layer, keras.layers.MaxPooling2D):
-        return _elements(output) * sum(
-            math.prod(conv.kernel_size) for conv in consumers if isinstance(conv, _CONVOLUTIONS)
-        )
+        return _elements(output) * sum(math.prod(conv.kernel_size) for conv in consumers if is_convolution(conv))
     return 0

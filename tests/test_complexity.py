@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from sodkeras.analysis import complexity
 from sodkeras.checkpoints.csnet_plan import read_plan
+from sodkeras.complexity import complexity
 from sodkeras.layers import OctaveConv
 from sodkeras.models import DNL, CSNet, U2Net
 from sodkeras.models.channel_plan import channel_plan

@@ -4,6 +4,8 @@ import typing
 
 import keras
 
+from sodkeras.graph import all_layers
+
 
 class Tap(typing.NamedTuple):
     """Features `[B, ⌈H / stride⌉, ⌈W / stride⌉, C]` of a backbone, and their stride."""
@@ -51,7 +53,7 @@ def freeze_batch_norm(model, prefix=""):
     """
     norms = [
         layer
-        for layer in model._flatten_layers(include_self=False)
+        for layer in all_layers(model)
         if isinstance(layer, keras.layers.BatchNormalization) and layer.name.startswith(prefix)
     ]
     for norm in norms:

@@ -5,7 +5,7 @@ import itertools
 import keras
 import numpy as np
 
-from sodkeras.flatten import calls, flatten, tap
+from sodkeras.graph import Graph, flatten, tap
 
 # How far the outputs may move, as a share of their largest magnitude: float32 rounds, and does so layer upon layer.
 _TOLERANCE = 1e-3
@@ -36,9 +36,9 @@ def restore_statistics(model, batches, prefix=""):
     """
     flat = flatten(model)
     found = [
-        (layer, inputs[0])
-        for layer, inputs, _ in calls(flat)
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.name.startswith(prefix)
+        (call.layer, call.inputs[0])
+        for call in Graph(flat)
+        if isinstance(call.layer, keras.layers.BatchNormalization) and call.layer.name.startswith(prefix)
     ]
     norms = [norm for norm, _ in found]
     batches = iter(batches)

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from sodkeras.flatten import calls, flatten, tap
+from sodkeras.graph import Graph, flatten, tap
 from sodkeras.layers import ResidualU
 from sodkeras.models.u2net import U2Net
 from sodkeras.pruning.refit import refit
@@ -89,8 +89,8 @@ def reconstruct(model, pictures, tolerance=0.05, filters=None, seed=0, resized=N
     network = U2Net.from_config(config)
     new_pictures = pictures if resized is None else np.asarray(resized, "float32")
     channels = {
-        layer.name: (_kept(origins[id(inputs[0])], kept), _kept(origins[id(output)], kept))
-        for layer, inputs, output in calls(flat)
+        call.layer.name: (_kept(origins[id(call.inputs[0])], kept), _kept(origins[id(call.output)], kept))
+        for call in Graph(flat)
     }
     return network, refit(flat, flatten(network, new_pictures.shape[1:]), pictures, new_pictures, channels, rng)
 
@@ -101,14 +101,14 @@ def _origins(flat, stages):
         conv: stage.name for stage in stages for conv in (stage.input_unit.conv.name, stage.decoder_units[-1].conv.name)
     }
     origins = {id(tensor): [(None, channel) for channel in range(tensor.shape[-1])] for tensor in flat.inputs}
-    for layer, inputs, output in calls(flat):
-        if isinstance(layer, keras.layers.Conv2D):
-            found = [(ends.get(layer.name), channel) for channel in range(layer.filters)]
-        elif isinstance(layer, keras.layers.Concatenate):
-            found = [origin for tensor in inputs for origin in origins[id(tensor)]]
+    for call in Graph(flat):
+        if isinstance(call.layer, keras.layers.Conv2D):
+            found = [(ends.get(call.layer.name), channel) for channel in range(call.layer.filters)]
+        elif isinstance(call.layer, keras.layers.Concatenate):
+            found = [origin for tensor in call.inputs for origin in origins[id(tensor)]]
         else:
-            found = origins[id(inputs[0])]
-        origins[id(output)] = found
+            found = origins[id(call.inputs[0])]
+        origins[id(call.output)] = found
     return origins
 
 
@@ -120,12 +120,12 @@ def _kept(origin, kept):
 def _weights(flat, origins, stages):
     """By block, how much each channel of its end counts with those that use it: [channels]."""
     weights = {stage.name: np.zeros(stage.filters) for stage in stages}
-    for layer, (tensor, *_), _ in calls(flat):
-        if not isinstance(layer, keras.layers.Conv2D):
+    for call in Graph(flat):
+        if not isinstance(call.layer, keras.layers.Conv2D):
             continue
-        energy = (ops.convert_to_numpy(layer.kernel).astype("float64") ** 2).sum((0, 1, 3))
+        energy = (ops.convert_to_numpy(call.layer.kernel).astype("float64") ** 2).sum((0, 1, 3))
         used = collections.defaultdict(list)
-        for position, (name, channel) in enumerate(origins[id(tensor)]):
+        for position, (name, channel) in enumerate(origins[id(call.inputs[0])]):
             if name is not None:
                 used[name].append((position, channel))
         for name, places in used.items():

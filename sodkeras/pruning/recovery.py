@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from sodkeras.graph import all_layers
+
 
 def re_estimate_statistics(model, batches):
     """Gives every batch norm the mean of its batches' statistics; no weight is trained.
@@ -65,7 +67,7 @@ def fine_tune(model, x, y=None, epochs=20, learning_rate=1e-4, jit_compile="auto
 
 
 def _norms(model):
-    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    return [layer for layer in all_layers(model) if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 class _InTraining(keras.Model):

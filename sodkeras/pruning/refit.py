@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from sodkeras.flatten import calls, tap
+from sodkeras.graph import Call, Graph, tap
 
 #: How many pictures are computed at once: in the new network layer by layer, in the trained one with all its layers.
 _BATCH, _PROBED = 8, 2
@@ -31,7 +31,7 @@ def refit(flat, new_flat, pictures, new_pictures, channels, rng):
     """Gives a network that has some of a trained one's channels its weights.
 
     Args:
-        flat: the trained network, flat (`sodkeras.flatten`).
+        flat: the trained network, flat (`sodkeras.graph`).
         new_flat: the new one, flat and of fixed size, with the same layers by name.
         pictures: `[N, H, W, 3]`, preprocessed for the trained one.
         new_pictures: `[N, h, w, 3]`, the same as the new one takes them.
@@ -47,14 +47,16 @@ def refit(flat, new_flat, pictures, new_pictures, channels, rng):
                 new.assign(ops.convert_to_numpy(old)[channels[layer.name][1]])
     norms = _norms_before_relus(new_flat)
     pixels, seen = _look(flat, new_flat, pictures, channels, rng)
-    maps = _Maps(new_flat, new_pictures)
+    graph = Graph(new_flat)
+    maps = _Maps(graph, new_pictures)
     errors = {}
-    for layer, inputs, output in calls(new_flat):
+    for call in graph:
+        layer = call.layer
         if isinstance(layer, keras.layers.Conv2D):
             chosen = pixels.pop(layer.name)
             around = [
                 _patches(batch, chosen[rows], layer.kernel_size, layer.dilation_rate)
-                for rows, batch in maps.batches(inputs[0])
+                for rows, batch in maps.batches(call.inputs[0])
             ]
             errors[layer.name] = _fit(
                 flat.get_layer(layer.name),
@@ -64,22 +66,18 @@ def refit(flat, new_flat, pictures, new_pictures, channels, rng):
                 *seen.pop(layer.name),
                 np.concatenate(around),
             )
-        maps.run(layer, inputs, output)
+        maps.run(call)
     return errors
 
 
 def _norms_before_relus(flat):
     """By convolution, the batch norm behind it, where a ReLU and nothing else follows that."""
-    users = collections.defaultdict(list)
-    for layer, inputs, output in calls(flat):
-        for tensor in inputs:
-            users[id(tensor)].append((layer, output))
-    found = {}
-    for layer, _, output in calls(flat):
-        match isinstance(layer, keras.layers.Conv2D) and users[id(output)]:
-            case [(keras.layers.BatchNormalization() as norm, normalised)]:
-                if [type(user) for user, _ in users[id(normalised)]] == [keras.layers.ReLU]:
-                    found[layer.name] = norm
+    graph, found = Graph(flat), {}
+    for call in graph:
+        match isinstance(call.layer, keras.layers.Conv2D) and graph.users(call.output):
+            case [Call(layer=keras.layers.BatchNormalization() as norm, output=normalised)]:
+                if [type(user.layer) for user in graph.users(normalised)] == [keras.layers.ReLU]:
+                    found[call.layer.name] = norm
     return found
 
 
@@ -88,15 +86,16 @@ def _look(flat, new_flat, pictures, channels, rng):
 
     That is what it gives, and what it takes where channels of that are gone: (taken or None, given).
     """
-    sizes = {layer.name: tuple(output.shape[1:3]) for layer, _, output in calls(new_flat)}
+    sizes = {call.layer.name: tuple(call.output.shape[1:3]) for call in Graph(new_flat)}
     saliency = _saliency(flat, pictures)
     chosen = {size: _choose_pixels(saliency, size, rng) for size in sorted(set(sizes.values()))}
     probes, pixels = {}, {}
-    for layer, inputs, output in calls(flat):
-        if isinstance(layer, keras.layers.Conv2D):
-            gone = len(channels[layer.name][0]) < inputs[0].shape[-1]
-            probes[layer.name] = [*inputs, output] if gone else [output]
-            pixels[layer.name] = chosen[sizes[layer.name]]
+    for call in Graph(flat):
+        name = call.layer.name
+        if isinstance(call.layer, keras.layers.Conv2D):
+            gone = len(channels[name][0]) < call.inputs[0].shape[-1]
+            probes[name] = [*call.inputs, call.output] if gone else [call.output]
+            pixels[name] = chosen[sizes[name]]
     look = tap(flat, probes)
     seen = collections.defaultdict(list)
     for start in range(0, len(pictures), _PROBED):
@@ -137,25 +136,25 @@ class _Maps:
     Convolutions' outputs and sums are held, in half precision; what is quickly made of them is made anew.
     """
 
-    def __init__(self, flat, pictures):
-        self._makers = {id(output): (layer, inputs) for layer, inputs, output in calls(flat)}
-        self._held = {id(flat.inputs[0]): pictures}
+    def __init__(self, graph, pictures):
+        self._graph = graph
+        self._held = {id(graph.model.inputs[0]): pictures}
         self._batches = [slice(start, start + _BATCH) for start in range(0, len(pictures), _BATCH)]
         self._count = len(pictures)
         self._users = collections.Counter(
-            source for layer, inputs, _ in calls(flat) if _is_held(layer) for source in self._sources(inputs)
+            source for call in graph if _is_held(call.layer) for source in self._sources(call.inputs)
         )
 
-    def run(self, layer, inputs, output):
+    def run(self, call):
         """Computes a layer's output, if it is one to hold, and forgets what nothing else needs."""
-        if not _is_held(layer):
+        if not _is_held(call.layer):
             return
-        if self._users[id(output)]:
-            held = np.empty((self._count, *output.shape[1:]), "float16")
+        if self._users[id(call.output)]:
+            held = np.empty((self._count, *call.output.shape[1:]), "float16")
             for rows in self._batches:
-                held[rows] = ops.convert_to_numpy(self._made(output, rows)).clip(-_LARGEST, _LARGEST)
-            self._held[id(output)] = held
-        for source in self._sources(inputs):
+                held[rows] = ops.convert_to_numpy(self._made(call.output, rows)).clip(-_LARGEST, _LARGEST)
+            self._held[id(call.output)] = held
+        for source in self._sources(call.inputs):
             self._users[source] -= 1
             if not self._users[source]:
                 del self._held[source]
@@ -168,17 +167,15 @@ class _Maps:
     def _made(self, tensor, rows):
         if id(tensor) in self._held:
             return ops.convert_to_tensor(self._held[id(tensor)][rows].astype("float32"))
-        layer, inputs = self._makers[id(tensor)]
-        made = [self._made(below, rows) for below in inputs]
-        merges = isinstance(layer, (keras.layers.Add, keras.layers.Concatenate))
-        return layer(made) if merges else layer(*made)
+        call = self._graph.maker(tensor)
+        return call.again({id(below): self._made(below, rows) for below in call.inputs})
 
     def _sources(self, tensors):
         """The ids of those to hold that tensors are made of."""
         found = set()
         for tensor in tensors:
-            layer, below = self._makers.get(id(tensor), (None, []))
-            found |= {id(tensor)} if layer is None or _is_held(layer) else self._sources(below)
+            call = self._graph.maker(tensor)
+            found |= {id(tensor)} if call is None or _is_held(call.layer) else self._sources(call.inputs)
         return found
 
 

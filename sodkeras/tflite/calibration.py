@@ -1,8 +1,10 @@
 """Which pictures a conversion is calibrated with, and which its file is tried on."""
 
+import dataclasses
 import hashlib
 import os
 import pathlib
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -15,6 +17,41 @@ from sodkeras.pictures import example_pictures, find_pictures, read_picture
 #: second nearly so.
 EQUAL, NEARLY_EQUAL = 1.0, 4.0
 _SMALL = (16, 16)
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """The pictures of one conversion.
+
+    Attributes:
+        pictures: paths of those that it is calibrated with.
+        found: of how many they were chosen.
+        tried_on: paths of those that its files are tried on.
+        warning: what is odd about them, or None.
+    """
+
+    pictures: list[str]
+    found: int
+    tried_on: list[str]
+    warning: str | None = None
+
+    @classmethod
+    def choose(cls, sources: Any, limit: int, integers: bool = True, uses_pictures: bool = True) -> Self:
+        """Chooses the pictures, see `choose` and `to_try`.
+
+        Args:
+            sources: a folder, file or glob, or several; None for no pictures.
+            limit: pictures at most.
+            integers: whether activations' ranges come from them, for which they must differ.
+            uses_pictures: whether a file depends on them; else it may be tried on the same.
+
+        Raises:
+            SodkerasError: if there are none, one cannot be read, or those that must differ do not.
+        """
+        chosen, left = choose(sources, limit) if sources else ([], [])
+        warning = check_different(chosen) if integers and chosen else None
+        tried_on = to_try(chosen, left) if uses_pictures else to_try([], [*chosen, *left])
+        return cls(list(map(str, chosen)), len(chosen) + len(left), list(map(str, tried_on)), warning)
 
 
 def choose(sources, limit):

@@ -5,6 +5,7 @@ sees Keras, and both write to stderr whatever one asks. A child process gives al
 """
 
 import contextlib
+import importlib
 import json
 import os
 import shutil
@@ -12,15 +13,17 @@ import subprocess
 import sys
 import threading
 import traceback
+from typing import Any, TextIO
 
 from sodkeras.errors import SodkerasError, first_line
 
 
-def run(module, job, what):
-    """Runs a module as a child, which calls `answer`: its progress goes straight to the terminal.
+def run(work: str, job: dict, what: str) -> Any:
+    """Has a function work in a child process; its progress goes straight to the terminal.
 
     Args:
-        module: its name.
+        work: "module:function"; the child imports the module, and calls the function with the job and a file to write
+            progress to. It gives what JSON carries.
         job: a dict that JSON carries; "scratch" is a folder for the child's log, "source" what errors name.
         what: what to call the job in an error, such as "conversion".
 
@@ -31,7 +34,7 @@ def run(module, job, what):
         SodkerasError: if the work failed or the child was ended.
     """
     with subprocess.Popen(
-        [sys.executable, "-m", module],
+        [sys.executable, "-m", "sodkeras.tflite.child_process", work, what],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -51,15 +54,17 @@ def run(module, job, what):
     return answered["result"]
 
 
-def answer(work, what):
+def call(work: str, job: dict, progress: TextIO) -> Any:
+    """Imports a function, "module:function", and calls it with a job and a file to write progress to."""
+    module, function = work.split(":")
+    return getattr(importlib.import_module(module), function)(job, progress)
+
+
+def _answer(work, what):
     """The child's side: reads the job, does the work, and writes what it gave.
 
     The process ends when its parent does. What is written to stdout and stderr meanwhile goes to log.txt in the job's
-    scratch folder; so import TensorFlow and Keras within the work, not before.
-
-    Args:
-        work: a function of the job and of a file to write progress to; gives what JSON carries.
-        what: as in `run`.
+    scratch folder, what TensorFlow says at its import, too: nothing that imports it is imported before.
     """
     job = json.loads(sys.stdin.readline())
     is_done = threading.Event()
@@ -70,7 +75,7 @@ def answer(work, what):
     os.dup2(log, 1)
     os.dup2(log, 2)
     try:
-        answered = {"result": work(job, progress)}
+        answered = {"result": call(work, job, progress)}
     except SodkerasError as error:
         answered = {"error": str(error)}
     except Exception as error:  # the parent prints one sentence; the whole story goes to its stderr on request
@@ -87,3 +92,7 @@ def _end_with_parent(scratch, is_done):
         return
     shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)  # nobody waits for gigabytes of work any more
+
+
+if __name__ == "__main__":
+    _answer(*sys.argv[1:])

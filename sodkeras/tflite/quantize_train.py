@@ -13,11 +13,11 @@ from sodkeras.errors import SodkerasError, UsageError
 from sodkeras.files import scratch_folder, whole_file
 from sodkeras.pictures import find_pictures
 from sodkeras.tflite import child_process
-from sodkeras.tflite.calibration import check_different, choose, to_try
+from sodkeras.tflite.calibration import Calibration, to_try
+from sodkeras.tflite.settings import PRELU
 
 #: What a network is to give: what the masks show, or what it gave in float.
 TARGETS = ("masks", "own")
-_PRELU = ("auto", "exact")
 
 
 def quantize_train(
@@ -68,9 +68,9 @@ def quantize_train(
         UsageError: for arguments that cannot work.
         SodkerasError: if the folder is of another call, and for all that a user can mend.
     """
-    if targets not in TARGETS or prelu not in _PRELU:
+    if targets not in TARGETS or prelu not in PRELU:
         raise UsageError(
-            f"targets is one of {', '.join(TARGETS)}, prelu of {', '.join(_PRELU)}. Received: {targets}, {prelu}"
+            f"targets is one of {', '.join(TARGETS)}, prelu of {', '.join(PRELU)}. Received: {targets}, {prelu}"
         )
     for name, value in {
         "steps": steps,
@@ -99,10 +99,10 @@ def quantize_train(
     job["pictures"] = [pair["picture"] for pair in job["pairs"]] or [str(path) for path in find_pictures(sources)]
     if len(job["pictures"]) < batch:
         raise SodkerasError(f"There are fewer pictures than a batch holds. Received: {len(job['pictures'])} of {batch}")
-    calibration, _ = choose(job["pictures"], calibration_limit)
-    job["warning"] = check_different(calibration)
-    job["calibration"] = [str(path) for path in calibration]
-    job["tried_on"] = [str(path) for path in to_try(job["pictures"], [])]
+    calibration = Calibration.choose(job["pictures"], calibration_limit)
+    # What it learns from does not tell whether it has learned.
+    tried_on = list(map(str, to_try(job["pictures"], [])))
+    job["calibration"] = dataclasses.asdict(dataclasses.replace(calibration, tried_on=tried_on))
     with scratch_folder() as scratch:
         if isinstance(model, (str, os.PathLike)):
             job["source"] = settings["model"] = str(model)
@@ -111,7 +111,7 @@ def quantize_train(
             model.inference_model().save(job["source"])
         _open(folder / "training", settings)
         job["scratch"] = scratch
-        answer = child_process.run("sodkeras.tflite.quantization_aware.process", job, "training")
+        answer = child_process.run("sodkeras.tflite.quantization_aware.process:work", job, "training")
     return pathlib.Path(answer["tflite"]), pathlib.Path(answer["keras"])
 
 

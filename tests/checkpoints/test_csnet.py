@@ -11,7 +11,7 @@ from sodkeras.checkpoints import csnet
 from sodkeras.checkpoints.csnet_plan import read_plan
 from sodkeras.checkpoints.pytorch_file import read_state_dict
 from sodkeras.errors import SodkerasError
-from sodkeras.flatten import calls, flatten
+from sodkeras.graph import Graph, flatten
 from sodkeras.models import CSNet
 from sodkeras.models.channel_plan import channel_plan
 
@@ -67,7 +67,7 @@ def test_logits_equal_the_released_code(released, source):
 def test_features_equal_the_released_code(released):
     _, model, golden = released
     flat = flatten(model)
-    outputs = {layer.name: output for layer, _, output in calls(flat)}
+    outputs = {call.layer.name: call.output for call in Graph(flat)}
     taps = keras.Model(flat.input, {key: outputs[name] for key, name in FEATURES.items()})
     features = taps(channels_last(golden["rand_input"]))
     assert {f"rand_feat/{key}" for key in FEATURES} == {key for key in golden.files if key.startswith("rand_feat/")}

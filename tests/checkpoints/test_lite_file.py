@@ -12,6 +12,7 @@ from sodkeras.checkpoints.lite_file import read_convolutions
 from sodkeras.errors import SodkerasError
 from sodkeras.models import DNL
 from sodkeras.preprocessing import Preprocessing
+from sodkeras.tflite.private import operators
 
 STAGES = [[1, 4, 1, 1], [2, 6, 2, 2], [2, 8, 1, 2]]
 
@@ -57,7 +58,7 @@ def test_a_backbone_computes_what_the_file_does(exported, numerics, tolerance):
     path = exported(numerics)
     interpreter = Interpreter(str(path), experimental_preserve_all_tensors=True)
     interpreter.allocate_tensors()
-    convolutions = [op for op in interpreter._get_ops_details() if op["op_name"].endswith("CONV_2D")]
+    convolutions = [op for op in operators(interpreter) if op["op_name"].endswith("CONV_2D")]
     model = backbone()
     report = imagenet.load(model, path)
     assert report.folded and not report.left
@@ -101,7 +102,7 @@ def test_imagenets_encoder_knows_imagenets_features(reference):
     interpreter.allocate_tensors()
     model = MobileNetV2(padding="same", input_shape=(224, 224, 3))
     imagenet.load(model, path)
-    found = [op["outputs"][0] for op in interpreter._get_ops_details() if op["op_name"].endswith("CONV_2D")][50]
+    found = [op["outputs"][0] for op in operators(interpreter) if op["op_name"].endswith("CONV_2D")][50]
     scale, zero = next(t["quantization"] for t in interpreter.get_tensor_details() if t["index"] == found)
     from sodkeras.pictures import find_pictures, read_picture
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from sodkeras.flatten import flatten
+from sodkeras.graph import flatten
 from sodkeras.layers import CentralizedInteraction, PyramidPooling, RelativeGlobalCalibration
 
 RNG = np.random.default_rng(0)

@@ -6,7 +6,7 @@ import pytest
 
 from sodkeras.checkpoints.csf_resnet import fill_head
 from sodkeras.checkpoints.state_dict import StateDict
-from sodkeras.flatten import flatten
+from sodkeras.graph import flatten
 from sodkeras.layers import ParallelDilatedConv, ResizedCrossStageFusion, ResizedOctaveConv
 
 CHANNELS = (256, 512, 1024, 2048)

@@ -4,8 +4,8 @@ import cv2
 import keras
 import numpy as np
 
-from sodkeras.analysis import complexity
-from sodkeras.flatten import flatten
+from sodkeras.complexity import complexity
+from sodkeras.graph import flatten
 from sodkeras.models import MODELS, InferenceModel
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
 from sodkeras.tflite.convert import convert

@@ -6,7 +6,7 @@ import pytest
 
 import contract
 from sodkeras.errors import SodkerasError
-from sodkeras.flatten import flatten
+from sodkeras.graph import flatten
 from sodkeras.models import CSNet
 from sodkeras.models.channel_plan import channel_plan, check_plan
 

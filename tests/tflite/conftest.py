@@ -10,7 +10,7 @@ def small_file(tmp_path_factory):
     import tensorflow as tf
 
     from sodkeras import Preprocessing
-    from sodkeras.tflite.file.metadata import with_metadata
+    from sodkeras.tflite.file.lite_file import LiteFile
 
     kernel = tf.constant(np.full((3, 3, 3, 3), 0.02, np.float32))
     last = tf.constant(np.full((3, 3, 3, 1), 0.02, np.float32))
@@ -27,5 +27,5 @@ def small_file(tmp_path_factory):
     content = tf.lite.TFLiteConverter.from_saved_model(str(folder / "saved")).convert()
     path = folder / "small-16x24-float32.tflite"
     metadata = {"name": "small", "numerics": "float32", "preprocessing": Preprocessing((16, 24)).to_dict()}
-    path.write_bytes(with_metadata(content, metadata))
+    path.write_bytes(LiteFile(content).to_bytes(metadata))
     return path

@@ -13,16 +13,13 @@ from sodkeras.tflite import child_process
 
 CHILD = """
 import os, pathlib, time
-from sodkeras.tflite.child_process import answer
 
 def work(job, progress):
     pathlib.Path(job["scratch"], "pid").write_text(str(os.getpid()))
     time.sleep(job["seconds"])
     return job["source"]
-
-answer(work, "nap")
 """
-PARENT = "from sodkeras.tflite import child_process; child_process.run('napping', {job}, 'nap')"
+PARENT = "from sodkeras.tflite import child_process; child_process.run('napping:work', {job}, 'nap')"
 
 
 @pytest.fixture
@@ -34,12 +31,19 @@ def folder(tmp_path, monkeypatch):
 
 def test_what_the_child_gives_comes_back(folder):
     job = {"source": "a photo, ümlauts too", "scratch": str(folder), "seconds": 0}
-    assert child_process.run("napping", job, "nap") == job["source"]
+    assert child_process.run("napping:work", job, "nap") == job["source"]
 
 
-def test_a_child_that_is_not_there_is_one_sentence(folder):
-    with pytest.raises(SodkerasError, match="The nap stopped without a word"):
-        child_process.run("no_such_module", {"source": "a" * 10**6}, "nap")
+def test_work_that_fails_is_one_sentence(folder):
+    job = {"source": "a" * 10**6, "scratch": str(folder)}
+    with pytest.raises(SodkerasError, match=r"The nap failed: No module named 'no_such_module'\. Received: aaa"):
+        child_process.run("no_such_module:work", job, "nap")
+
+
+def test_a_child_that_dies_is_one_sentence(folder):
+    (folder / "dying.py").write_text("import os\n\ndef work(job, progress):\n    os._exit(3)\n")
+    with pytest.raises(SodkerasError, match=r"The nap stopped without a word.* exit code 3"):
+        child_process.run("dying:work", {"source": "a photo", "scratch": str(folder)}, "nap")
 
 
 def is_there(process):

@@ -41,10 +41,10 @@ def in_pytorch(model, size):
     Raises:
         SodkerasError: for a layer or setting that no network here has had yet.
     """
-    from sodkeras.flatten import calls, flatten
+    from sodkeras.graph import Graph, flatten
 
     flat = flatten(model, (*size, 3))
-    steps = [(_layer(layer), [id(tensor) for tensor in tensors], id(output)) for layer, tensors, output in calls(flat)]
+    steps = [(_layer(call.layer), list(map(id, call.inputs)), id(call.output)) for call in Graph(flat)]
     first, last = id(flat.inputs[0]), id(flat.outputs[0])
 
     def run(picture):

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 
 from sodkeras.tflite.check.partitions import Partitions, count_partitions
+from sodkeras.tflite.private import operators
 
 #: What a dilated convolution becomes when the batch was not static: it runs, several times slower.
 _SPACE_TO_BATCH = ("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND")
@@ -51,7 +52,5 @@ class Census:
 
 def take_census(interpreter):
     """The `Census` of an interpreter whose tensors are allocated."""
-    names = collections.Counter(
-        node["op_name"] for node in interpreter._get_ops_details() if node["op_name"] != "DELEGATE"
-    )
+    names = collections.Counter(node["op_name"] for node in operators(interpreter) if node["op_name"] != "DELEGATE")
     return Census(dict(sorted(names.items())), count_partitions(interpreter))

@@ -5,12 +5,11 @@ XNNPACK does so with files that allow it. Everything is rounded to 11 binary dig
 after every product: what large terms of a sum that cancel leave over is lost, and what exceeds 65,504 is infinite.
 """
 
-import keras
 import numpy as np
 from keras import ops
 
-from sodkeras.tflite.passes.lower import lower
-from sodkeras.tflite.passes.rewrite import count_uses, nodes
+from sodkeras.graph import Graph, convolve, copy, is_convolution, kernel_axes
+from sodkeras.tflite.passes import lower
 
 #: The standard deviation of a rounding's error, as a share of what is rounded: up to 2^-11 of it to either side, on
 #: average three quarters of that, evenly spread.
@@ -31,24 +30,24 @@ class HalfPrecisionRuntime:
 
     def __init__(self, model):
         self.preprocessing, self.name, self.numerics = model.preprocessing, model.name, "float16"
-        flat = lower(model)
-        self._flat = keras.models.clone_model(flat)  # some of the weights are the model's own
-        self._flat.set_weights([weight.astype("float16").astype("float32") for weight in flat.get_weights()])
+        self._flat = copy(lower(model))  # some of the weights are the model's own
+        self._flat.set_weights([weight.astype("float16").astype("float32") for weight in self._flat.get_weights()])
 
     def __call__(self, batch):
         """Network input, float32 `[B, h, w, 3]`, to saliency maps, float32 `[B, h, w]` in [0, 1]."""
-        rng, uses = np.random.default_rng(0), count_uses(self._flat)
+        rng, graph = np.random.default_rng(0), Graph(self._flat)
         known = {id(self._flat.inputs[0]): _rounded(ops.convert_to_tensor(batch))}
-        for node in nodes(self._flat):
-            arguments, keywords = node.arguments.fill_in(known)
-            made = node.operation(*arguments, **keywords)
-            if isinstance(node.operation, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+        left = {id(call.output): graph.uses(call.output) for call in graph}
+        left[id(self._flat.inputs[0])] = graph.uses(self._flat.inputs[0])
+        for call in graph:
+            made = call.again(known)
+            if is_convolution(call.layer):
                 noise = rng.standard_normal(made.shape, "float32")
-                made = made + noise * _deviation(node.operation, arguments[0])
-            known[id(node.outputs[0])] = _rounded(made)
-            for tensor in node.input_tensors:  # all values at once would be gigabytes
-                uses[id(tensor)] -= 1
-                if not uses[id(tensor)]:
+                made = made + noise * _deviation(call.layer, known[id(call.inputs[0])])
+            known[id(call.output)] = _rounded(made)
+            for tensor in call.inputs:  # all values at once would be gigabytes
+                left[id(tensor)] -= 1
+                if not left[id(tensor)]:
                     del known[id(tensor)]
         return ops.convert_to_numpy(known[id(self._flat.outputs[0])])[..., 0]
 
@@ -63,9 +62,8 @@ def _deviation(layer, x):
     Of K terms of one sign the k-th sum is k/K of the magnitudes' sum S, and the squares of K roundings add up to
     K/3·S²; terms of either sign make less of it, which is not counted on.
     """
-    convolve = ops.depthwise_conv if isinstance(layer, keras.layers.DepthwiseConv2D) else ops.conv
-    total = convolve(ops.abs(x), ops.abs(layer.kernel), layer.strides, layer.padding, dilation_rate=layer.dilation_rate)
+    total = convolve(layer, ops.abs(x), ops.abs(layer.kernel))
     if layer.use_bias:
         total = total + ops.abs(layer.bias)
-    terms = np.prod(layer.kernel.shape[: 2 if isinstance(layer, keras.layers.DepthwiseConv2D) else 3])
+    terms = np.prod([layer.kernel.shape[axis] for axis in kernel_axes(layer)])
     return total * np.float32(_OF_ROUNDING * (terms / 3) ** 0.5)

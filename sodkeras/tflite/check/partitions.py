@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from sodkeras.tflite.private import operators
+
 
 @dataclasses.dataclass(frozen=True)
 class Partitions:
@@ -29,7 +31,7 @@ def count_partitions(interpreter):
     After delegation the interpreter lists the file's operators and the delegate's nodes side by side. Only what the
     outputs depend on is run: where both produce a tensor, the delegate's node does.
     """
-    nodes = interpreter._get_ops_details()
+    nodes = operators(interpreter)
     originals = [node for node in nodes if node["op_name"] != "DELEGATE"]
     producers = {}
     for node in sorted(nodes, key=lambda node: node["op_name"] == "DELEGATE"):

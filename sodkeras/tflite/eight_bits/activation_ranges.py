@@ -1,15 +1,20 @@
-"""Between which values 8 bits tell a tensor's activations apart: not always the smallest and the largest.
+"""The range of a tensor's activations in 8 bits: not always from its smallest to its largest value.
 
 One value in a thousand that is ten times larger than the rest takes nine tenths of the steps from them. Cutting it off
 makes the steps finer and that value wrong. What counts is what becomes of the network's output, which depends on where
 in the picture a value stands: the background's may be far off, the object's not.
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from sodkeras.tflite.passes.rewrite import nodes
+from sodkeras.graph import Graph
+
+#: By layer, between which values its result is rounded: (lowest, highest).
+Ranges = dict[str, tuple[float, float]]
 
 _BINS = 2048
 #: Of the distance from 0 to an extreme value, the shares at which a cut is tried.
@@ -18,7 +23,7 @@ _SHARES = np.linspace(0.1, 1, 46)
 _FINEST, _COARSEST = 1 / 512, 128
 
 
-def choose_ranges(model, batches):
+def choose_ranges(model: keras.Model, batches: Sequence[np.ndarray]) -> Ranges:
     """The range of each layer's result that does the least to the network's output when it is rounded to 8 bits.
 
     An error δ in one value changes the output by its gradient g times δ. A random sign for each of the output's pixels
@@ -27,16 +32,17 @@ def choose_ranges(model, batches):
     weighing by squared gradients: Li et al., "BRECQ", ICLR 2021, Sec. 3.3.
 
     Args:
-        model: a flat functional Keras model (see `sodkeras.flatten`) with one input and one output.
+        model: a flat functional Keras model (see `sodkeras.graph`) with one input and one output.
         batches: preprocessed pictures `[1, H, W, 3]`, a list; 16 are enough.
 
     Returns:
         A dict of layers' names to (lowest, highest), 0 within; one for all results of a layer that is called often.
     """
-    owners = [node.operation.name for node in nodes(model)]
+    graph = Graph(model)
+    owners = [call.layer.name for call in graph]
     names = list(dict.fromkeys(owners))
     of = [names.index(owner) for owner in owners]
-    inner = keras.Model(model.inputs, [*(node.outputs[0] for node in nodes(model)), model.outputs[0]])
+    inner = keras.Model(model.inputs, [*(call.output for call in graph), model.outputs[0]])
 
     @tf.function(autograph=False)
     def extremes(batch):
@@ -64,7 +70,7 @@ def choose_ranges(model, batches):
         signs = rng.choice(np.array([-1, 1], "float32"), (len(batch), *model.output_shape[1:]))
         np.add.at(weights, of, weigh(batch, signs, ranges[of]).numpy())
     chosen = {name: _cut(*one) for name, *one in zip(names, ranges, weights, strict=True)}
-    _suit_sums(model, chosen)
+    _suit_sums(graph, chosen)
     return chosen
 
 
@@ -91,16 +97,16 @@ def _cut(extremes, weights):
     return float(lows[best[0]]), float(highs[best[1]])
 
 
-def _suit_sums(model, ranges):
+def _suit_sums(graph, ranges):
     """Widens ranges in place until every sum's inputs have steps that XNNPACK can bring to the sum's."""
-    makers = {id(node.outputs[0]): node.operation.name for node in nodes(model)}
     sums = {}
-    for node in nodes(model):
-        inputs = [makers[id(tensor)] for tensor in node.input_tensors if id(tensor) in makers]
-        if isinstance(node.operation, (keras.layers.Add, keras.layers.Subtract)):
-            sums[node.operation.name] = inputs
-        elif isinstance(node.operation, keras.layers.ReLU) and inputs and inputs[0] in sums:
-            sums[node.operation.name] = sums[inputs[0]]  # the file has one operator for the two
+    for call in graph:
+        makers = [graph.maker(tensor) for tensor in call.inputs]
+        inputs = [maker.layer.name for maker in makers if maker]
+        if isinstance(call.layer, (keras.layers.Add, keras.layers.Subtract)):
+            sums[call.layer.name] = inputs
+        elif isinstance(call.layer, keras.layers.ReLU) and inputs and inputs[0] in sums:
+            sums[call.layer.name] = sums[inputs[0]]  # the file has one operator for the two
 
     def widen(name, width):
         low, high = ranges[name]

@@ -1,20 +1,20 @@
-"""Which layers cost how much when they are computed in 8 bits, and the fewest to keep in float for a given loss."""
+"""What each layer's rounding to 8 bits costs, and the fewest layers to keep in float for a given loss."""
+
+from collections.abc import Callable, Iterable, Sequence
 
 import keras
 import numpy as np
 from keras import ops
 
 from sodkeras.errors import SodkerasError
-from sodkeras.tflite.eight_bits.sensitivity import rounding_error
-from sodkeras.tflite.passes.rewrite import nodes, rewrite
-
-_CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
-#: Layers whose result gets a scale of its own; pooling, resizing and ReLU keep that of what they take or are fused.
-_ROUNDING = (*_CONVOLUTIONS, keras.layers.Add, keras.layers.Subtract)
-_FUSED = (keras.layers.ReLU,)
+from sodkeras.graph import Call, Graph, is_convolution, rewrite
+from sodkeras.tflite.eight_bits.activation_ranges import Ranges
+from sodkeras.tflite.eight_bits.weight_rounding import rounding_error
 
 
-def layer_costs(model, batch, ranges, progress=iter):
+def layer_costs(
+    model: keras.Model, batch: np.ndarray, ranges: Ranges, progress: Callable[[list], Iterable] = iter
+) -> dict[str, float]:
     """What each layer costs alone: the rest of the network in float, its weights and its result in 8 bits.
 
     Args:
@@ -26,28 +26,25 @@ def layer_costs(model, batch, ranges, progress=iter):
     Returns:
         A dict of the layers' names to the mean absolute change of the network's output, the costliest first.
     """
-    makers = {id(node.outputs[0]): node for node in nodes(model)}
-    users = {}
-    for node in makers.values():
-        for tensor in node.input_tensors:
-            users.setdefault(id(tensor), []).append(node)
-    #: For the id of a tensor that is rounded, the layer whose result it is, and the layer that made it, maybe a ReLU.
-    rounded, last = {}, {}
-    for node in makers.values():
-        if isinstance(node.operation, _ROUNDING):
-            tensor = node.outputs[0]
-            following = users.get(id(tensor), [])
-            if len(following) == 1 and isinstance(following[0].operation, _FUSED):
-                tensor = following[0].outputs[0]
-            rounded[id(tensor)], last[id(tensor)] = node.operation, makers[id(tensor)].operation
+    graph = Graph(model)
+    #: For the id of a tensor that is rounded, the layer whose result it is; a ReLU is fused with what is before it.
+    rounded = {}
+    for call in graph:
+        # Pooling and resizing keep the scale of their input.
+        if is_convolution(call.layer) or isinstance(call.layer, (keras.layers.Add, keras.layers.Subtract)):
+            last = call
+            match graph.users(call.output):
+                case [Call(layer=keras.layers.ReLU()) as relu]:
+                    last = relu
+            rounded[id(last.output)] = call.layer
     switches = {}
 
-    def replace(layer, inputs, output):
-        if id(output) not in rounded:
+    def replace(call, inputs):
+        if id(call.output) not in rounded:
             return None
-        name = rounded[id(output)].name
-        switches[name] = _Rounding(*ranges[last[id(output)].name], name=f"{name}_rounding")
-        return switches[name](layer(inputs if len(inputs) > 1 else inputs[0]))
+        name = rounded[id(call.output)].name
+        switches[name] = _Rounding(*ranges[call.layer.name], name=f"{name}_rounding")
+        return switches[name](call.layer(inputs if len(inputs) > 1 else inputs[0]))
 
     switched = rewrite(model, replace)
     switched.compile(jit_compile=False)
@@ -56,7 +53,7 @@ def layer_costs(model, batch, ranges, progress=iter):
     for layer in progress(list(rounded.values())):
         switch = switches[layer.name]
         switch.on.assign(1.0)
-        kernel = ops.convert_to_numpy(layer.kernel) if isinstance(layer, _CONVOLUTIONS) else None
+        kernel = ops.convert_to_numpy(layer.kernel) if is_convolution(layer) else None
         if kernel is not None:
             layer.kernel.assign(kernel + rounding_error(layer))
         costs[layer.name] = float(np.mean(np.abs(switched.predict_on_batch(batch) - expected)))
@@ -66,7 +63,9 @@ def layer_costs(model, batch, ranges, progress=iter):
     return dict(sorted(costs.items(), key=lambda item: -item[1]))
 
 
-def fewest_in_float(ranking, measure, budget):
+def fewest_in_float(
+    ranking: Sequence[str], measure: Callable[[list[str]], float], budget: float
+) -> tuple[list[str], float]:
     """The shortest start of a ranking that meets a budget, by bisection: more layers in float are taken to cost less.
 
     Args:

@@ -1,8 +1,17 @@
 """What a `.tflite` file says of itself, inside it and in the JSON beside it: all that an app needs to run it."""
 
 import hashlib
-import json
 import pathlib
+from collections.abc import Sequence
+
+import ai_edge_litert
+import keras
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+import sodkeras
+from sodkeras import weights
+from sodkeras.preprocessing import Preprocessing
 
 #: What the values of the output are, by whether the sigmoid is inside the graph.
 _OUTPUTS = {
@@ -11,7 +20,9 @@ _OUTPUTS = {
 }
 
 
-def describe(model, source, numerics, preprocessing, inside):
+def describe(
+    model: keras.Model, source: str, numerics: str, preprocessing: Preprocessing, inside: Sequence[str]
+) -> dict:
     """The metadata of a network's file before it is made.
 
     Args:
@@ -24,13 +35,6 @@ def describe(model, source, numerics, preprocessing, inside):
     Returns:
         A dict for JSON.
     """
-    import ai_edge_litert
-    import keras
-    import tensorflow as tf
-
-    import sodkeras
-    from sodkeras import weights
-
     preset = source if source in weights.preset_names() else None
     text, values = _OUTPUTS["sigmoid" in inside]
     normalisation = {name: model.preprocessing.to_dict()[name] for name in ("mean", "standard_deviation")}
@@ -54,7 +58,7 @@ def describe(model, source, numerics, preprocessing, inside):
     }
 
 
-def describe_calibration(paths, found):
+def describe_calibration(paths: Sequence[str], found: int) -> dict:
     """What a file was calibrated with: how many pictures of how many found, of which folders, and their bytes' sum.
 
     The folders' names are given without what leads to them, which is nobody's business.
@@ -70,10 +74,8 @@ def describe_calibration(paths, found):
     }
 
 
-def describe_tensors(content):
+def describe_tensors(content: bytes) -> dict:
     """Shape, type and quantization of the input and output in a file's bytes; a browser's runtime does not tell."""
-    from ai_edge_litert.interpreter import Interpreter
-
     interpreter = Interpreter(model_content=content)
     described = {}
     for kind, details in (("input", interpreter.get_input_details()), ("output", interpreter.get_output_details())):
@@ -85,23 +87,3 @@ def describe_tensors(content):
             "zero_point": int(zero_point),
         }
     return described
-
-
-def with_metadata(content, metadata):
-    """The `.tflite` bytes, as few as can be, with this project's JSON as an entry of the model's metadata."""
-    import numpy as np
-    from tensorflow.lite.python import schema_py_generated as schema
-    from tensorflow.lite.tools import flatbuffer_utils
-
-    from sodkeras.lite_metadata import METADATA_NAME
-    from sodkeras.tflite.file.compact import compact
-
-    model = flatbuffer_utils.convert_bytearray_to_object(content)
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(json.dumps(metadata, ensure_ascii=False).encode(), np.uint8)
-    entry = schema.MetadataT()
-    entry.name = METADATA_NAME
-    entry.buffer = len(model.buffers)
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or []), entry]
-    return compact(model)

@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 
-from sodkeras.tflite.passes.rewrite import depthwise, rewrite
+from sodkeras.graph import rewrite
+from sodkeras.tflite.passes.new_layers import depthwise
 
 
-def replace_average_pools(model):
+def replace_average_pools(model: keras.Model) -> keras.Model:
     """Puts depthwise convolutions with a constant kernel in the place of average poolings; exact.
 
     Poolings whose windows reach over the edge are left alone: they average over fewer pixels there. So are those whose
@@ -20,7 +21,8 @@ def replace_average_pools(model):
         A flat model.
     """
 
-    def replace(layer, inputs, output):
+    def replace(call, inputs):
+        layer = call.layer
         if not isinstance(layer, keras.layers.AveragePooling2D):
             return None
         window, strides = layer.pool_size, layer.strides
@@ -29,7 +31,7 @@ def replace_average_pools(model):
         # XNNPACK's depthwise kernels take 25 taps at the most.
         if not (fits or layer.padding == "valid") or np.prod(window) > 25 or len(set(strides)) > 1:
             return None
-        kernel = np.full((*window, output.shape[-1]), 1 / np.prod(window), "float32")
+        kernel = np.full((*window, call.output.shape[-1]), 1 / np.prod(window), "float32")
         return depthwise(inputs[0], kernel, name=layer.name, strides=strides, padding="valid")
 
     return rewrite(model, replace)

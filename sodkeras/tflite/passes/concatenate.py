@@ -2,13 +2,13 @@
 
 import keras
 
-from sodkeras.tflite.passes.rewrite import count_uses, nodes, rewrite
+from sodkeras.graph import Graph, rewrite
 
 #: XNNPACK takes a concatenation of this many inputs at the most; a wider one would split the graph in two.
 _MOST_INPUTS = 4
 
 
-def regroup_concatenations(model):
+def regroup_concatenations(model: keras.Model) -> keras.Model:
     """Makes wide concatenations of narrow ones; exact.
 
     Args:
@@ -18,10 +18,10 @@ def regroup_concatenations(model):
         A flat model.
     """
 
-    def replace(layer, inputs, output):
+    def replace(call, inputs):
+        layer, level = call.layer, 0
         if not isinstance(layer, keras.layers.Concatenate) or len(inputs) <= _MOST_INPUTS:
             return None
-        level = 0
         while len(inputs) > _MOST_INPUTS:
             groups = [inputs[start : start + _MOST_INPUTS] for start in range(0, len(inputs), _MOST_INPUTS)]
             inputs = [
@@ -36,7 +36,7 @@ def regroup_concatenations(model):
     return rewrite(model, replace)
 
 
-def activate_before_concatenating(model):
+def activate_before_concatenating(model: keras.Model) -> keras.Model:
     """Moves a ReLU behind a concatenation in front of it, where it is part of each branch's convolution; exact.
 
     In 8 bits a RELU by itself runs outside XNNPACK.
@@ -53,23 +53,21 @@ def activate_before_concatenating(model):
 
 
 def _move_activations(model):
-    uses = count_uses(model)
-    makers = {id(node.outputs[0]): node for node in nodes(model)}
-    branches = {}
+    graph, branches = Graph(model), {}
 
-    def replace(layer, inputs, output):
+    def replace(call, inputs):
+        layer = call.layer
         if isinstance(layer, keras.layers.Concatenate):
-            branches[id(output)] = inputs
+            branches[id(call.output)] = inputs
         if isinstance(layer, keras.layers.ReLU):
-            before = makers[id(output)].input_tensors[0]
-            if id(before) in branches and uses[id(before)] == 1:
+            before = call.inputs[0]
+            if id(before) in branches and graph.uses(before) == 1:
                 config = layer.get_config()
                 activated = [
                     keras.layers.ReLU.from_config(config | {"name": f"{layer.name}_branch{index}"})(branch)
                     for index, branch in enumerate(branches[id(before)])
                 ]
-                concatenation = makers[id(before)].operation
-                return concatenation(activated)
+                return graph.maker(before).layer(activated)
         return None
 
     return rewrite(model, replace)

@@ -4,18 +4,21 @@ Inside or outside, a picture's map is the same; the runtime (`sodkeras.runtimes`
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from sodkeras.errors import SodkerasError
+from sodkeras.graph import Graph, run_on
 from sodkeras.layers import ResizeLike
-from sodkeras.tflite.passes.rewrite import depthwise, nodes
+from sodkeras.preprocessing import Preprocessing
+from sodkeras.tflite.passes.new_layers import depthwise
 
-_RESIZES = (keras.layers.UpSampling2D, ResizeLike)
 
-
-def with_ends(model, preprocessing, inside):
+def with_ends(
+    model: keras.Model, preprocessing: Preprocessing, inside: Sequence[str]
+) -> tuple[keras.Model, Preprocessing]:
     """A network with the chosen ends.
 
     Args:
@@ -39,12 +42,11 @@ def with_ends(model, preprocessing, inside):
 
 
 def _without(model, inside):
-    makers = {id(node.outputs[0]): node for node in nodes(model)}
-    ends = {}
-    node = makers.get(id(model.outputs[0]))
-    while node is not None and (part := _part(node.operation)) is not None and part not in ends:
-        ends |= {part: node} if part else {}
-        node = makers.get(id(node.input_tensors[0]))
+    graph, ends = Graph(model), {}
+    call = graph.maker(model.outputs[0])
+    while call is not None and (part := _part(call.layer)) is not None and part not in ends:
+        ends |= {part: call} if part else {}
+        call = graph.maker(call.inputs[0])
     if "sigmoid" not in ends:
         raise SodkerasError(f"The network does not end in a sigmoid. Received: {model.name}")
     if "resize" not in inside and "resize" not in ends:
@@ -52,7 +54,7 @@ def _without(model, inside):
             "The network does not end in a bilinear resize with half-pixel centres: leave 'resize' in --inside. "
             f"Received: {model.name}"
         )
-    tensor = ends["sigmoid" if "resize" in inside else "resize"].input_tensors[0]
+    tensor = ends["sigmoid" if "resize" in inside else "resize"].inputs[0]
     if "sigmoid" in inside:
         tensor = keras.layers.Activation("sigmoid", name="saliency")(tensor)
     return keras.Model(model.input, tensor, name=model.name)
@@ -75,4 +77,4 @@ def _normalising(model, preprocessing):
     # Not folded into the first convolution: that pads with 0, which is not a byte of 0.
     kernel = (np.float32(1 / 255) / deviation)[None, None]
     normalised = depthwise(inputs, kernel, -np.float32(preprocessing.mean) / deviation, name="normalisation")
-    return keras.Model(inputs, model._run_through_graph(normalised, operation_fn=lambda layer: layer), name=model.name)
+    return keras.Model(inputs, run_on(model, normalised), name=model.name)

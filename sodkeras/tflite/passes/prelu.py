@@ -12,14 +12,14 @@ CSNet's slopes have decayed, most of them to under 1/127 of the other half's.
 """
 
 import dataclasses
+from collections.abc import Iterable
 
 import keras
 import numpy as np
 from keras import ops
 
-from sodkeras.flatten import tap
-from sodkeras.tflite.passes.fold import weights
-from sodkeras.tflite.passes.rewrite import convolution_like, depthwise, nodes, rewrite
+from sodkeras.graph import Graph, along_outputs, is_depthwise, rewrite, tap
+from sodkeras.tflite.passes.new_layers import convolution_like, depthwise, weights
 
 #: A cheaper form is taken where what it changes stays this far under the channel's own signal, for every channel.
 NEGLIGIBLE_DECIBELS = 35
@@ -43,7 +43,7 @@ class Form:
     decibels: float = np.inf
 
 
-def exact_forms(model):
+def exact_forms(model: keras.Model) -> dict[str, Form]:
     """For each PReLU of a flat model, by name, the cheapest `Form` that is the same function."""
 
     def form(alpha):
@@ -55,7 +55,9 @@ def exact_forms(model):
     return {layer.name: form(slopes(layer)) for layer in model.layers if isinstance(layer, keras.layers.PReLU)}
 
 
-def choose_forms(model, batches, decibels=NEGLIGIBLE_DECIBELS):
+def choose_forms(
+    model: keras.Model, batches: Iterable[np.ndarray], decibels: float = NEGLIGIBLE_DECIBELS
+) -> dict[str, Form]:
     """Finds the cheapest form for each PReLU that 8 bits cannot tell from it.
 
     Args:
@@ -66,10 +68,10 @@ def choose_forms(model, batches, decibels=NEGLIGIBLE_DECIBELS):
     Returns:
         A dict of the PReLUs' names to their `Form`.
     """
-    found = [node for node in nodes(model) if isinstance(node.operation, keras.layers.PReLU)]
+    found = [call for call in Graph(model) if isinstance(call.layer, keras.layers.PReLU)]
     if not found:
         return {}
-    values_of = tap(model, [node.input_tensors[0] for node in found])
+    values_of = tap(model, [call.inputs[0] for call in found])
     totals, pixels = [0.0] * len(found), [0] * len(found)
     for batch in batches:
         for index, before in enumerate(values_of(batch)):
@@ -78,8 +80,8 @@ def choose_forms(model, batches, decibels=NEGLIGIBLE_DECIBELS):
             totals[index] += np.stack([positive.sum(0), (positive**2).sum(0), negative.sum(0), (negative**2).sum(0)])
             pixels[index] += len(z)
     return {
-        node.operation.name: _choose(slopes(node.operation), total / count, decibels)
-        for node, total, count in zip(found, totals, pixels, strict=True)
+        call.layer.name: _choose(slopes(call.layer), total / count, decibels)
+        for call, total, count in zip(found, totals, pixels, strict=True)
     }
 
 
@@ -109,7 +111,7 @@ def _choose(alpha, moments, decibels):
     return good[0] if good else Form("exact")
 
 
-def replace_prelu(model, forms):
+def replace_prelu(model: keras.Model, forms: dict[str, Form]) -> keras.Model:
     """Puts the chosen forms in the place of every PReLU.
 
     Args:
@@ -119,13 +121,13 @@ def replace_prelu(model, forms):
     Returns:
         A flat model without PReLU.
     """
-    makers = {id(node.outputs[0]): node for node in nodes(model)}
-    befores = {id(node.outputs[0]): node.input_tensors[0] for node in makers.values()}
+    graph = Graph(model)
     #: For the id of a tensor of the old model, what the layer that made it was called on in the new one.
     sources = {}
 
-    def replace(layer, inputs, output):
-        sources[id(output)] = inputs[0]
+    def replace(call, inputs):
+        layer = call.layer
+        sources[id(call.output)] = inputs[0]
         if not isinstance(layer, keras.layers.PReLU):
             return None
         form = forms[layer.name]
@@ -133,15 +135,13 @@ def replace_prelu(model, forms):
             return keras.layers.ReLU(name=layer.name)(inputs[0])
         if form.name == "leaky":
             return keras.layers.LeakyReLU(negative_slope=form.slope, name=layer.name)(inputs[0])
-        before = befores[id(output)]
-        maker = makers.get(id(before))
-        source = sources.get(id(before))
-        return _exact(layer, inputs[0], maker.operation if maker else None, source)
+        maker = graph.maker(call.inputs[0])
+        return _exact(layer, inputs[0], maker and maker.layer, sources.get(id(call.inputs[0])))
 
     return rewrite(model, replace)
 
 
-def slopes(layer):
+def slopes(layer: keras.layers.PReLU) -> np.ndarray:
     """A PReLU's slopes, float64 `[C]`.
 
     Raises:
@@ -162,9 +162,8 @@ def _exact(layer, inputs, maker, source):
         if not _is_cheap(maker):
             return depthwise(inputs, factor[None, None], name=name, activation=activation)
         kernel, bias = weights(maker)
-        across = factor[:, None] if isinstance(maker, keras.layers.DepthwiseConv2D) else factor
         bias = np.zeros(len(factor)) if bias is None else bias
-        kernel, bias = (kernel * across).astype("float32"), (bias * factor).astype("float32")
+        kernel, bias = (kernel * along_outputs(maker, factor)).astype("float32"), (bias * factor).astype("float32")
         return convolution_like(maker, source, kernel, bias, name=name, activation=activation)
 
     linear = scaled(alpha, "linear", None)
@@ -178,7 +177,7 @@ def _exact(layer, inputs, maker, source):
 
 
 def _is_cheap(maker):
-    if isinstance(maker, keras.layers.DepthwiseConv2D):
+    if is_depthwise(maker):
         return maker.activation is keras.activations.linear
     is_1x1 = isinstance(maker, keras.layers.Conv2D) and maker.kernel_size == (1, 1)
     return is_1x1 and maker.activation is keras.activations.linear

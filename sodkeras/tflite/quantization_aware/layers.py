@@ -6,6 +6,8 @@ own, `sodkeras.tflite.quantization_aware.process`.
 
 import contextlib
 import warnings
+from collections.abc import Container, Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,26 +15,19 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
-from sodkeras.flatten import tap
-from sodkeras.layers import ResizeLike
-from sodkeras.tflite.passes.rewrite import nodes
+from sodkeras.graph import Graph, Tensor, tap, traits
+from sodkeras.tflite.eight_bits.activation_ranges import Ranges
+from sodkeras.tflite.private import output_range
 from sodkeras.tflite.quantization_aware.tf_keras_bridge import KerasLayer, to_tf_keras
 
 _quantization = tfmot.quantization.keras
-#: Layers whose output has the scale of their input, so that nothing is rounded anew.
-_SAME_SCALE = (
-    keras.layers.MaxPooling2D,
-    keras.layers.UpSampling2D,
-    keras.layers.ZeroPadding2D,
-    ResizeLike,
-)
 #: Layers that take over the rounding of what is made for them alone: LiteRT fuses a ReLU with the layer in front, and a
 #: concatenation has one scale for all its inputs.
 _TAKE_OVER = (keras.layers.ReLU, keras.layers.Concatenate)
 
 
 @tf.autograph.experimental.do_not_convert  # nothing here needs it, and it takes long
-def quantize_aware(model, float_layers):
+def quantize_aware(model: keras.Model, float_layers: Container[str]) -> tuple[tf_keras.Model, tf_keras.Model]:
     """A tf_keras network that computes as its 8-bit file will, differentiably, once `set_ranges` has told it ranges.
 
     The rounding is where LiteRT's is: kernels in steps of their largest weight a channel, and every tensor that the
@@ -57,12 +52,12 @@ def quantize_aware(model, float_layers):
         return annotated, _quantization.quantize_apply(annotated, scheme=_AsAnnotated())
 
 
-def set_ranges(quantized, ranges):
+def set_ranges(quantized: tf_keras.Model, ranges: Ranges) -> None:
     """Tells a network of `quantize_aware` between which values to round, as `training_ranges` gives it."""
     for layer in quantized.layers:
         if isinstance(layer, tf_keras.layers.Wrapper) and layer.quantize_config.output:
             low, high = ranges[layer.layer.name]
-            variables = layer._output_quantizer_vars  # tfmot gives no other way to them
+            variables = output_range(layer)
             variables["low"].assign(low)
             variables["high"].assign(high)
 
@@ -79,28 +74,23 @@ def _known_phase():
             yield
 
 
-def layers_by_name(quantized):
+def layers_by_name(quantized: tf_keras.Model) -> dict[str, Any]:
     """The layers of a network of `quantize_aware`, in their wrappers, by the names that they had without."""
     return {getattr(layer, "layer", layer).name: layer for layer in quantized.layers}
 
 
-def rounded_tensors(model):
+def rounded_tensors(model: keras.Model) -> dict[int, tuple[str, Tensor]]:
     """The tensors of a flat Keras model that are rounded to 8 bits: a dict of their ids to (layer's name, tensor)."""
-    users = {}
-    for node in nodes(model):
-        for tensor in node.input_tensors:
-            users.setdefault(id(tensor), []).append(node.operation)
-    found = {id(model.inputs[0]): ("picture_as_it_is", model.inputs[0])}
-    for node in nodes(model):
-        output = node.outputs[0]
-        using = users.get(id(output), [])
-        is_taken_over = len(using) == 1 and isinstance(using[0], _TAKE_OVER)
-        if not (is_taken_over or isinstance(node.operation, _SAME_SCALE) or _does_nothing(node.operation)):
-            found[id(output)] = (node.operation.name, output)
+    graph, found = Graph(model), {id(model.inputs[0]): ("picture_as_it_is", model.inputs[0])}
+    for call in graph:
+        users = graph.users(call.output)
+        is_taken_over = len(users) == 1 and isinstance(users[0].layer, _TAKE_OVER)
+        if not (is_taken_over or traits(call.layer).keeps_scale or _does_nothing(call.layer)):
+            found[id(call.output)] = (call.layer.name, call.output)
     return found
 
 
-def training_ranges(model, ranges, batches):
+def training_ranges(model: keras.Model, ranges: Ranges, batches: Iterable[np.ndarray]) -> Ranges:
     """Between which values each rounded tensor is rounded in training, and in the file.
 
     They are those that `sodkeras.tflite.eight_bits.activation_ranges` chooses, but for two tensors, which take their
@@ -116,11 +106,10 @@ def training_ranges(model, ranges, batches):
     Returns:
         A dict of the layers' names to (lowest, highest).
     """
-    rounded = rounded_tensors(model)
-    makers = {id(node.outputs[0]): node for node in nodes(model)}
+    rounded, graph = rounded_tensors(model), Graph(model)
     logits = model.outputs[0]
     while id(logits) not in rounded:
-        logits = makers[id(logits)].input_tensors[0]
+        logits = graph.maker(logits).inputs[0]
     (picture, _), (last, _) = rounded[id(model.inputs[0])], rounded[id(logits)]
     values_of = tap(model, [model.inputs[0], logits])
     lowest, highest = np.zeros(2), np.zeros(2)

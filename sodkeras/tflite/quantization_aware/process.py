@@ -1,35 +1,54 @@
-"""The child process of `sodkeras.tflite.quantize_train`, see `sodkeras.tflite.child_process`."""
+"""The work of `sodkeras.tflite.quantize_train`, done in a child process."""
 
 import dataclasses
-import functools
 import json
 import os
 import pathlib
 import sys
+from typing import TextIO
 
+import keras
+import tensorflow as tf
+import tf_keras
+
+from sodkeras.data import Augmentation, Pair, find_pairs, split_pairs
+from sodkeras.data.pipeline import TrainingData, file_errors, validation_data
+from sodkeras.data.pseudo_labels import pseudo_label
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, whole_file
-from sodkeras.tflite.child_process import answer
+from sodkeras.graph import Graph
+from sodkeras.keras_file import load_keras
+from sodkeras.models.base import InferenceModel
+from sodkeras.predictor import Predictor
+from sodkeras.tflite.calibration import Calibration
+from sodkeras.tflite.eight_bits.activation_ranges import choose_ranges
+from sodkeras.tflite.file.byte_weights import layers_with_byte_weights
+from sodkeras.tflite.file.metadata import describe, describe_tensors
+from sodkeras.tflite.file.quantize import Calibrated
+from sodkeras.tflite.inside import DEFAULT
+from sodkeras.tflite.passes import EightBits, lower, lower_for_integers
+from sodkeras.tflite.quantization_aware.layers import layers_by_name, quantize_aware, set_ranges, training_ranges
+from sodkeras.tflite.quantization_aware.tf_keras_bridge import check_bridge, copy_weights
+from sodkeras.tflite.source_network import SourceNetwork, export
 
 #: The share of the pairs that measures the error, and how many at most.
 _HELD_OUT, _MOST_HELD_OUT = 0.1, 16
 _PICTURES_FOR_RANGES = 16
 
 
-class _Training:
-    """One network on its way through quantization-aware training."""
+def work(job: dict, progress: TextIO) -> dict:
+    """Trains and converts as a job asks for; see `sodkeras.tflite.quantize_train`."""
+    return _Training(job, SourceNetwork(job["source"], Calibration(**job["calibration"]), progress), progress).run()
 
-    def __init__(self, job, progress):
-        self._job, self._progress = job, progress
+
+class _Training:
+    """One network's way through quantization-aware training: prepared for 8 bits, trained, and made into a file."""
+
+    def __init__(self, job, network, progress):
+        self._job, self._network, self._progress = job, network, progress
         self._folder = pathlib.Path(job["folder"])
         self._state = self._folder / "training"
-        self._say = functools.partial(print, file=progress, flush=True)
-        self._say(f"{job['source']}: loading")
-        self._model = _load(job["source"])
-        self._name = self._model.name.removesuffix("_inference")
-        self._calibration = job["calibration"]
-        if job["warning"]:
-            self._say(f"warning: {job['warning']}")
+        self._name, self._say, self._batches = network.name, network.say, network.batches
 
     def run(self):
         pairs = self._pairs()
@@ -39,10 +58,6 @@ class _Training:
 
     def _pairs(self):
         """The pairs to learn from; where the network's own maps are to be learned, these are made first."""
-        from sodkeras import Predictor
-        from sodkeras.data import Pair, find_pairs
-        from sodkeras.data.pseudo_labels import pseudo_label
-
         job = self._job
         if job["targets"] == "masks":
             return [
@@ -51,27 +66,26 @@ class _Training:
             ]
         self._say(f"{self._name}: its own maps of {len(job['pictures'])} pictures")
         pictures = [pathlib.Path(os.path.abspath(path)) for path in job["pictures"]]
-        list_file, failures = pseudo_label(Predictor(self._model), pictures, self._state / "maps", progress=False)
+        list_file, failures = pseudo_label(
+            Predictor(self._network.model), pictures, self._state / "maps", progress=False
+        )
         for path, error in failures:
             self._say(f"  {path} is left out: {error}")
         return [dataclasses.replace(pair, weight=1.0) for pair in find_pairs([list_file])]
 
     def _prepared(self):
         """The network in the form for 8 bits with what is known of it, made once and kept for going on."""
-        from sodkeras.keras_file import load_keras
-        from sodkeras.tflite.file.integer_source import IntegerSource
-        from sodkeras.tflite.passes.lower import lower
-
         network, facts_file = self._state / "prepared.keras", self._state / "prepared.json"
         if facts_file.exists():  # which is written last
             return _plain(load_keras(network)), json.loads(read_bytes(facts_file))
         self._say(f"{self._name}: preparing for 8 bits")
-        integers = IntegerSource(lower(self._model), self._batches, self._job["prelu"], self._job["keep_float"])
-        facts = {"float_layers": sorted(integers.float_layers), "prelu": integers.prelu}
-        self._save(integers.model, network)
+        plan = EightBits(self._batches, self._job["prelu"], self._job["keep_float"])
+        model = lower_for_integers(lower(self._network.model), plan)
+        facts = {"float_layers": sorted(plan.float_layers), "prelu": plan.prelu_counts}
+        self._save(model, network)
         with whole_file(facts_file) as temporary:
             temporary.write_text(json.dumps(facts), encoding="utf-8")
-        return integers.model, facts
+        return model, facts
 
     def _train(self, lowered, facts, pairs):
         """Trains, and puts the weights into `lowered`.
@@ -79,14 +93,6 @@ class _Training:
         Returns:
             (the ranges that activations were rounded in; the maps' mean error, with rounding, before and after).
         """
-        import tensorflow as tf
-        import tf_keras
-
-        from sodkeras.data import Augmentation, split_pairs
-        from sodkeras.data.pipeline import TrainingData, file_errors, validation_data
-        from sodkeras.tflite.quantization_aware.layers import layers_by_name, quantize_aware
-        from sodkeras.tflite.quantization_aware.tf_keras_bridge import check_bridge, copy_weights
-
         job = self._job
         tf_keras.utils.set_random_seed(job["seed"])
         network = without_sigmoid(lowered)
@@ -103,7 +109,7 @@ class _Training:
 
         checkpoints = _Checkpoints(self._state / "checkpoints", student)
         done = checkpoints.restore()
-        preprocessing = self._model.preprocessing
+        preprocessing = self._network.preprocessing
         training, held_out = split_pairs(pairs, _HELD_OUT) if len(pairs) * _HELD_OUT >= 2 else (pairs, pairs)
         held_out = validation_data(held_out[:_MOST_HELD_OUT], preprocessing, job["batch"])
         data = TrainingData(training, preprocessing, job["batch"], Augmentation(left_right=0.5), job["seed"])
@@ -155,10 +161,6 @@ class _Training:
         They are chosen anew for the student's weights at each checkpoint of the first half; in the second it learns to
         live with those that its file will have.
         """
-        from sodkeras.tflite.eight_bits.activation_ranges import choose_ranges
-        from sodkeras.tflite.quantization_aware.layers import layers_by_name, set_ranges, training_ranges
-        from sodkeras.tflite.quantization_aware.tf_keras_bridge import copy_weights
-
         every = self._job["save_every"]
         path = self._state / f"ranges-{min(done, self._job['steps'] // 2 // every * every)}.json"
         if not path.exists():
@@ -180,69 +182,38 @@ class _Training:
             file.write(heading + ",".join(map(str, row.values())) + "\n")
 
     def _convert(self, lowered, facts, ranges, errors):
-        from sodkeras.tflite.convert_process import export
-        from sodkeras.tflite.file.byte_weights import layers_with_byte_weights
-        from sodkeras.tflite.file.integer_source import Calibrated
-        from sodkeras.tflite.file.metadata import describe, describe_calibration, describe_tensors, with_metadata
-        from sodkeras.tflite.inside import DEFAULT
-
-        job = self._job
+        job, source = self._job, self._network
         network = self._folder / f"{self._name}-quantization_aware.keras"
         self._save(lowered, network)
         self._say(f"{self._name}: converting")
         exported = export(lowered, f"{job['scratch']}/trained")
         calibrated = Calibrated(exported, lambda: self._batches("calibrating"), ranges, False)
         in_float = facts["float_layers"]
-        content = calibrated.quantize(in_float, layers_with_byte_weights(lowered, in_float), "int8")
-        preprocessing = self._model.preprocessing
-        metadata = describe(self._model, job["source"], "static_wi8_ai8", preprocessing, DEFAULT)
+        file = calibrated.quantize(in_float, layers_with_byte_weights(lowered, in_float), "int8")
+        content = file.to_bytes()
+        metadata = describe(source.model, source.source, "static_wi8_ai8", source.preprocessing, DEFAULT)
         metadata |= {
-            "float_layers": facts["float_layers"],
+            "float_layers": in_float,
             "prelu": facts["prelu"],
-            "calibration": describe_calibration(self._calibration, len(job["pictures"])),
+            "calibration": source.describe_calibration(),
             "quantization_aware_training": {
                 key: job[key] for key in ("targets", "steps", "batch", "learning_rate", "save_every", "seed")
             }
             | {"pictures": len(job["pictures"]), "map_error": errors},
         }
         metadata |= describe_tensors(content)
-        height, width = preprocessing.size
+        height, width = source.preprocessing.size
         path = self._folder / f"{self._name}-{height}x{width}-static_wi8_ai8.tflite"
         with whole_file(path) as temporary:
-            temporary.write_bytes(with_metadata(content, metadata))
-            metadata["parity"] = self._parity(temporary)
-            temporary.write_bytes(with_metadata(content, metadata))
+            temporary.write_bytes(content)
+            metadata["parity"] = source.parity(temporary, metadata)
+            temporary.write_bytes(file.to_bytes(metadata))
         with whole_file(path.with_suffix(".json")) as temporary:
             temporary.write_text(json.dumps(metadata, indent=2, ensure_ascii=False) + "\n", "utf-8")
         return {"tflite": str(path), "keras": str(network)}
 
-    def _parity(self, path):
-        """How the file's maps compare with those of the network that was to be trained, see `pictures_to_try`."""
-        from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
-        from sodkeras.tflite.calibration import pictures_to_try
-        from sodkeras.tflite.check.agreement import TOLERANCES, compare
-
-        pictures = pictures_to_try(self._job["tried_on"], self._calibration)
-        found = compare(KerasRuntime(self._model), LiteRTRuntime(path), pictures)
-        summary = {name: float(f"{value:.4g}") for name, value in found.summary().items()}
-        self._say("  against Keras: " + ", ".join(f"{name} {value:g}" for name, value in summary.items()))
-        tried = {"pictures": len(pictures), "mirrored": not self._job["tried_on"]}
-        return tried | {"problems": found.violations(TOLERANCES["static_wi8_ai8"])} | summary
-
-    def _batches(self, purpose, count=None):
-        """Preprocessed calibration pictures, all or a few, with a progress bar."""
-        from tqdm import tqdm
-
-        from sodkeras.pictures import read_picture
-
-        paths = self._calibration[:count]
-        for path in tqdm(paths, desc=purpose, unit="picture", file=self._progress, disable=purpose is None):
-            yield self._model.preprocessing(read_picture(path))
-
     def _save(self, model, path):
-        from sodkeras.models.base import InferenceModel
-
-        whole = InferenceModel(model.input, model.output, self._model.name, self._model.preprocessing)
+        whole = InferenceModel(model.input, model.output, self._network.model.name, self._network.preprocessing)
         with whole_file(path) as temporary:
             whole.save(temporary)
 
@@ -251,8 +222,6 @@ class _Checkpoints:
     """Where training goes on: the last two states of a compiled tf_keras network whose optimizer is built."""
 
     def __init__(self, folder, network):
-        import tensorflow as tf
-
         self._step = tf.Variable(0, dtype=tf.int64)
         state = tf.train.Checkpoint(step=self._step, network=network, optimizer=network.optimizer)
         self._manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=2)
@@ -267,29 +236,20 @@ class _Checkpoints:
         return int(self._step.numpy())
 
 
-def without_sigmoid(model):
+def without_sigmoid(model: keras.Model) -> keras.Model:
     """The part of a network that gives logits; its layers are shared.
 
     Raises:
         SodkerasError: if it does not end in a sigmoid.
     """
-    import keras
-
-    from sodkeras.tflite.passes.rewrite import nodes
-
-    last = nodes(model)[-1]
-    if (
-        last.outputs[0] is not model.outputs[0]
-        or getattr(last.operation, "activation", None) is not keras.activations.sigmoid
-    ):
+    last = Graph(model).maker(model.outputs[0])
+    if last is None or getattr(last.layer, "activation", None) is not keras.activations.sigmoid:
         raise SodkerasError(f"The network does not end in a sigmoid. Received: {model.name}")
-    return keras.Model(model.input, last.input_tensors[0], name=f"{model.name}_logits")
+    return keras.Model(model.input, last.inputs[0], name=f"{model.name}_logits")
 
 
-def map_error(masks, logits):
+def map_error(masks: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """The mean absolute difference of the maps from the masks."""
-    import tensorflow as tf
-
     return tf.abs(masks - tf.sigmoid(logits))
 
 
@@ -302,18 +262,6 @@ def _spread_weights(pictures, masks, weights=None):
     return (pictures, masks) if weights is None else (pictures, masks, weights[:, None, None])
 
 
-def _load(source):
-    from sodkeras import weights
-
-    return weights.load_model(source).inference_model()
-
-
 def _plain(model):
     """A functional model of Keras's own class, as lowering gives."""
-    import keras
-
     return keras.Model(model.input, model.output, name=model.name)
-
-
-if __name__ == "__main__":
-    answer(lambda job, progress: _Training(job, progress).run(), "training")

@@ -2,6 +2,8 @@
 
 import inspect
 import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from sodkeras.errors import SodkerasError
-from sodkeras.tflite.passes.rewrite import nodes
+from sodkeras.graph import Graph, Tensor
 
 #: The largest difference of an output that the other Keras may make, times the largest value where that is over 1.
 TOLERANCE = 1e-5
@@ -19,7 +21,7 @@ _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
 _OF_TRAINING = ("initializer", "regularizer", "constraint")
 
 
-def to_tf_keras(model, wrap=lambda layer, tensor: layer):
+def to_tf_keras(model: keras.Model, wrap: Callable[[Any, Tensor], Any] = lambda layer, tensor: layer) -> tf_keras.Model:
     """Rebuilds a network in tf_keras, layer by layer from their configs, and copies its weights.
 
     Args:
@@ -34,17 +36,16 @@ def to_tf_keras(model, wrap=lambda layer, tensor: layer):
     inputs = tf_keras.Input(model.input_shape[1:], name=model.inputs[0].name)
     tensors = {id(model.inputs[0]): _wrapped_input(inputs, model.inputs[0], wrap)}
     rebuilt, names = [], set()
-    for node in nodes(model):
-        before = [tensors[id(tensor)] for tensor in node.input_tensors]
-        name, number = node.operation.name, 1
+    for call in Graph(model):
+        before = [tensors[id(tensor)] for tensor in call.inputs]
+        name, number = call.layer.name, 1
         while name in names:
             number += 1
-            name = f"{node.operation.name}_{number}"
+            name = f"{call.layer.name}_{number}"
         names.add(name)
-        layer = _rebuild(node.operation, node.input_tensors, name)
-        output = node.outputs[0]
-        tensors[id(output)] = wrap(layer, output)(before if len(before) > 1 else before[0])
-        rebuilt.append((node.operation, layer))
+        layer = _rebuild(call.layer, call.inputs, name)
+        tensors[id(call.output)] = wrap(layer, call.output)(before if len(before) > 1 else before[0])
+        rebuilt.append((call.layer, layer))
     for old, new in rebuilt:
         new.set_weights(old.get_weights())
     return tf_keras.Model(inputs, tensors[id(model.outputs[0])], name=model.name)
@@ -55,7 +56,7 @@ def _wrapped_input(inputs, tensor, wrap):
     return wrap(tf_keras.layers.Activation("linear", name="picture_as_it_is"), tensor)(inputs)
 
 
-def check_bridge(model, rebuilt, batch):
+def check_bridge(model: keras.Model, rebuilt: tf_keras.Model, batch: np.ndarray) -> None:
     """Raises SodkerasError if the two differ on preprocessed pictures `[B, H, W, 3]` by more than `TOLERANCE`."""
     expected = keras.ops.convert_to_numpy(model(batch, training=False))
     received = rebuilt(batch, training=False).numpy()
@@ -67,7 +68,7 @@ def check_bridge(model, rebuilt, batch):
         )
 
 
-def copy_weights(layers, model):
+def copy_weights(layers: Mapping[str, Any], model: keras.Model) -> None:
     """Puts trained weights into a Keras 3 network in place.
 
     Args:

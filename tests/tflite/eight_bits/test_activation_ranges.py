@@ -1,4 +1,4 @@
-"""Between which values 8 bits tell activations apart."""
+"""The ranges that activations have in 8 bits."""
 
 import keras
 import numpy as np
@@ -6,10 +6,10 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from helpers import photo, tiny_model
-from sodkeras.tflite.convert_process import export
 from sodkeras.tflite.eight_bits.activation_ranges import choose_ranges
-from sodkeras.tflite.file.integer_source import Calibrated, IntegerSource
-from sodkeras.tflite.passes.lower import lower
+from sodkeras.tflite.file.quantize import Calibrated
+from sodkeras.tflite.passes import EightBits, lower, lower_for_integers
+from sodkeras.tflite.source_network import export
 
 RNG = np.random.default_rng(0)
 SHARES = np.linspace(0.1, 1, 46)
@@ -86,10 +86,10 @@ def test_a_sum_stays_within_what_xnnpack_adds_up():
 def test_the_file_has_the_chosen_ranges(tmp_path):
     model = lower(tiny_model().inference_model())
     batches = [tiny_model().preprocessing(photo(seed=seed)) for seed in range(2)]
-    source = IntegerSource(model, lambda purpose, count=None: batches[:count], "auto", None)
+    model = lower_for_integers(model, EightBits(lambda purpose, count=None: batches[:count]))
     ranges = {"fusion_conv": (-7.0, 3.0)}
-    calibrated = Calibrated(export(source.model, str(tmp_path)), lambda: batches, ranges, False)
-    interpreter = Interpreter(model_content=calibrated.quantize([], [], "int8"))
+    calibrated = Calibrated(export(model, str(tmp_path)), lambda: batches, ranges, False)
+    interpreter = Interpreter(model_content=calibrated.quantize([], [], "int8").to_bytes())
     scales = {tensor["quantization"][0]: tensor["name"] for tensor in interpreter.get_tensor_details()}
     found = [name for scale, name in scales.items() if scale == pytest.approx(10 / 255)]
     assert len(found) == 1 and "fusion_conv" in found[0], scales

@@ -9,6 +9,8 @@ from ai_edge_litert.interpreter import Interpreter
 from sodkeras.layers import DepthwiseNonLocal
 from sodkeras.tflite.check.partitions import count_partitions
 from sodkeras.tflite.file.byte_weights import layers_with_byte_weights, store_in_bytes
+from sodkeras.tflite.file.lite_file import LiteFile
+from sodkeras.tflite.private import operators
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(24, 24)).astype("float32")
@@ -29,6 +31,12 @@ def in_float():
     return tf.lite.TFLiteConverter.from_concrete_functions([module.__call__.get_concrete_function()], module).convert()
 
 
+def in_bytes(content, is_meant=lambda name: True):
+    file = LiteFile(content)
+    store_in_bytes(file, [operator for operator in file.graph.operators if is_meant(file.made_by(operator))])
+    return file.to_bytes()
+
+
 def run(content, x):
     interpreter = Interpreter(model_content=content)
     interpreter.allocate_tensors()
@@ -38,7 +46,7 @@ def run(content, x):
 
 
 def test_the_file_computes_with_rounded_weights_in_one_partition(in_float):
-    made = store_in_bytes(in_float, lambda name: True)
+    made = in_bytes(in_float)
     assert len(made) < len(in_float) - 2.5 * KERNEL.size * 3
     x = RNG.normal(size=(1, 3, 8, 24)).astype("float32")
     interpreter, found = run(made, x)
@@ -47,19 +55,19 @@ def test_the_file_computes_with_rounded_weights_in_one_partition(in_float):
     np.testing.assert_allclose(found, x @ rounded @ rounded + 0.25, atol=1e-3)
     assert np.abs(run(in_float, x)[1] - found).max() > 1e-2  # else nothing was rounded
     assert count_partitions(interpreter).partitions == 1
-    names = [node["op_name"] for node in interpreter._get_ops_details()]
+    names = [node["op_name"] for node in operators(interpreter)]
     assert names.count("DEQUANTIZE") == 1  # the constant is there once, and the bias, of few values, stays
 
 
 def test_whoever_shares_a_constant_reads_what_became_of_it(in_float):
-    made = store_in_bytes(in_float, lambda name: name == "MatMul_1")
+    made = in_bytes(in_float, lambda name: name == "MatMul_1")
     assert len(made) < len(in_float)
     x = RNG.normal(size=(1, 3, 8, 24)).astype("float32")
-    np.testing.assert_array_equal(run(made, x)[1], run(store_in_bytes(in_float, lambda name: True), x)[1])
+    np.testing.assert_array_equal(run(made, x)[1], run(in_bytes(in_float), x)[1])
 
 
 def test_constants_of_other_layers_stay(in_float):
-    assert store_in_bytes(in_float, lambda name: False) == in_float
+    assert in_bytes(in_float, lambda name: False) == LiteFile(in_float).to_bytes()
 
 
 def test_only_modules_that_stay_in_float_have_them():

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from tensorflow.lite.tools import flatbuffer_utils
 
 from helpers import photo, tiny_model, write_photo
 from sodkeras.runtimes import LiteRTRuntime
+from sodkeras.tflite import private
 from sodkeras.tflite.convert import convert
 from sodkeras.tflite.file.compact import compact
 
@@ -16,15 +16,15 @@ def test_equal_vectors_are_there_once_and_maps_are_the_same_to_the_bit(tmp_path)
     photos = [write_photo(tmp_path / f"{seed}.png", seed=seed) for seed in range(2)]
     (path,) = convert(tiny_model(), tmp_path, ["int8"], calibration=photos)
     small = path.read_bytes()
-    model = flatbuffer_utils.convert_bytearray_to_object(small)
+    model = private.parse(small)
     # TensorFlow's own writer writes out what is shared.
     plain = tmp_path / "plain.tflite"
-    plain.write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    plain.write_bytes(private.pack(model))
     assert len(small) < 0.9 * plain.stat().st_size
     runtimes = [LiteRTRuntime(path), LiteRTRuntime(plain)]
     maps = [runtime(runtime.preprocessing(photo())) for runtime in runtimes]
     np.testing.assert_array_equal(*maps)
-    again = flatbuffer_utils.convert_bytearray_to_object(compact(model))
+    again = private.parse(compact(model))
     for graph, same in zip(model.subgraphs, again.subgraphs, strict=True):
         for tensor, twin in zip(graph.tensors, same.tensors, strict=True):
             assert tensor.name == twin.name and tensor.buffer == twin.buffer
@@ -34,7 +34,7 @@ def test_equal_vectors_are_there_once_and_maps_are_the_same_to_the_bit(tmp_path)
 
 def test_weights_lie_where_they_can_be_read_and_tensors_have_short_names(small_file):
     content = small_file.read_bytes()
-    model = flatbuffer_utils.convert_bytearray_to_object(content)
+    model = private.parse(content)
     for buffer in model.buffers:
         if buffer.data is not None and len(buffer.data) > 100:
             assert content.index(buffer.data.tobytes()) % 16 == 0
@@ -49,7 +49,7 @@ def test_inputs_and_outputs_keep_their_names(tmp_path):
     export.export(str(tmp_path / "saved"), verbose=False)
     content = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved")).convert()
     details = []
-    for version in (content, compact(flatbuffer_utils.convert_bytearray_to_object(content))):
+    for version in (content, compact(private.parse(content))):
         interpreter = Interpreter(model_content=bytes(version))
         details.append([end["name"] for end in interpreter.get_input_details() + interpreter.get_output_details()])
         assert interpreter.get_signature_list()

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from sodkeras.flatten import calls, flatten
+from sodkeras.graph import Graph, flatten
 from sodkeras.layers import BilinearUpSampling2D, ScaledConv2D, ScaledDepthwiseConv2D
 from sodkeras.models import CSNet
 from sodkeras.tflite.passes.fold import fold
@@ -73,7 +73,7 @@ def test_a_layer_called_twice_keeps_both_batch_norms():
     shared = keras.layers.Conv2D(3, 3, padding="same", name="shared")
     x = keras.layers.BatchNormalization()(shared(inputs))
     folded = check(keras.Model(inputs, keras.layers.BatchNormalization()(shared(x))))
-    assert [layer.name for layer, _, _ in calls(folded)] == ["shared", "shared_2"]
+    assert [call.layer.name for call in Graph(folded)] == ["shared", "shared_2"]
 
 
 def test_csnet_is_convolutions_sums_and_prelu():

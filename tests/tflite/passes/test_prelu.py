@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from sodkeras.flatten import calls
+from sodkeras.graph import Graph
 from sodkeras.tflite.passes.prelu import Form, choose_forms, exact_forms, replace_prelu
 
 RNG = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def test_a_cheaper_form_changes_what_it_says_it_does():
     replaced = replace_prelu(model, {"prelu": form})
 
     def activations(network):
-        tap = next(output for layer, _, output in calls(network) if layer.name == "prelu")
+        tap = next(call.output for call in Graph(network) if call.layer.name == "prelu")
         return np.array(keras.Model(network.input, tap)(batches[0]))
 
     wanted, changed = activations(model), activations(replaced)

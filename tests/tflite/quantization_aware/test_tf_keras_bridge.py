@@ -7,7 +7,7 @@ import pytest
 from helpers import photo, tiny_model
 from sodkeras import SodkerasError
 from sodkeras.layers import BilinearUpSampling2D, DepthwiseNonLocal, ResizeLike
-from sodkeras.tflite.passes.lower import lower
+from sodkeras.tflite.passes import lower
 from sodkeras.tflite.quantization_aware.tf_keras_bridge import check_bridge, copy_weights, to_tf_keras
 
 

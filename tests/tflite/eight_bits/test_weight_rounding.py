@@ -8,8 +8,8 @@ from helpers import photo, tiny_model, write_photo
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
 from sodkeras.tflite.check.agreement import compare
 from sodkeras.tflite.convert import convert
-from sodkeras.tflite.eight_bits.sensitivity import correct_biases, rounding_effects
-from sodkeras.tflite.passes.lower import lower
+from sodkeras.tflite.eight_bits.weight_rounding import correct_biases, rounding_effects
+from sodkeras.tflite.passes import lower
 
 RNG = np.random.default_rng(0)
 
@@ -37,6 +37,7 @@ def test_corrected_biases_leave_rounded_weights_without_a_shift():
     inputs = keras.Input((6, 6, 4))
     x = keras.layers.DepthwiseConv2D(3, padding="same", name="depthwise")(inputs)
     model = keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same", name="full")(x))
+    before = model.get_weights()
     batches = [RNG.uniform(0, 5, (2, 6, 6, 4)).astype("float32") for _ in range(2)]
     for layer, axes in ((model.get_layer("depthwise"), (0, 1)), (model.get_layer("full"), (0, 1, 2))):
         output = keras.Model(inputs, layer.output)
@@ -45,11 +46,13 @@ def test_corrected_biases_leave_rounded_weights_without_a_shift():
         layer.set_weights([rounded(kernel, axes), bias])
         shift = np.abs(np.mean([output(batch) for batch in batches], (0, 1, 2, 3)) - wanted).max()
         layer.set_weights([kernel, bias])
-        correct_biases(model, {layer.name: rounding_effects(model, batches)[layer.name]})
-        layer.set_weights([rounded(kernel, axes), layer.get_weights()[1]])
-        corrected = np.abs(np.mean([output(batch) for batch in batches], (0, 1, 2, 3)) - wanted).max()
-        assert corrected < shift / 100
+        corrected = correct_biases(model, {layer.name: rounding_effects(model, batches)[layer.name]})
+        layer.set_weights([rounded(kernel, axes), corrected.get_layer(layer.name).get_weights()[1]])
+        left = np.abs(np.mean([output(batch) for batch in batches], (0, 1, 2, 3)) - wanted).max()
+        assert left < shift / 100
         layer.set_weights([kernel, bias])
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,16 @@ import pytest
 
 from helpers import photo, tiny_model, write_photo
 from sodkeras import Preprocessing, SodkerasError
-from sodkeras.flatten import calls, flatten
+from sodkeras.graph import Graph, flatten
 from sodkeras.models import CSNet, InferenceModel, U2Net
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
 from sodkeras.tflite.check.agreement import TOLERANCES, compare
 from sodkeras.tflite.check.partitions import count_partitions
 from sodkeras.tflite.convert import convert
+from sodkeras.tflite.passes import EIGHT_BIT_PASSES, EightBits, lower, lower_for_integers
 from sodkeras.tflite.passes.average_pool import replace_average_pools
 from sodkeras.tflite.passes.concatenate import activate_before_concatenating
-from sodkeras.tflite.passes.lower import check_equal, lower, probe_picture
+from sodkeras.tflite.passes.run import Pass, check_equal, probe_picture, run
 
 RNG = np.random.default_rng(0)
 
@@ -27,7 +28,7 @@ def test_concatenations_of_any_width_keep_their_order():
         lowered = lower(model)
         batch = RNG.normal(size=(2, 4, 4, 3)).astype("float32")
         np.testing.assert_allclose(np.array(lowered(batch)), np.array(model(batch)), atol=1e-6)
-        widest = max(len(ins) for layer, ins, _ in calls(lowered) if isinstance(layer, keras.layers.Concatenate))
+        widest = max(len(call.inputs) for call in Graph(lowered) if isinstance(call.layer, keras.layers.Concatenate))
         assert widest == min(width, 4)
 
 
@@ -55,6 +56,34 @@ def test_a_step_that_changes_the_function_is_refused():
         check_equal(model, lowered, batch)
     with pytest.raises(SodkerasError, match="Lowering changed"):
         check_equal(model, lambda batch, training: model(batch) * np.nan, batch)
+
+
+def test_a_pass_that_says_that_it_is_exact_is_held_to_it():
+    model = lower(tiny_model().inference_model())
+    batch = tiny_model().preprocessing(photo())
+
+    def brighter(model, _):
+        return keras.Model(model.input, model.output + 0.01)
+
+    assert run(model, [Pass(lambda model, _: model), Pass(brighter, exact=False)], batch) is not model
+    with pytest.raises(SodkerasError, match="Lowering changed"):
+        run(model, [Pass(brighter)], batch)
+
+
+@pytest.mark.parametrize("prelu", ["auto", "exact", None])
+def test_no_pass_changes_the_network_that_it_is_given(prelu):
+    model = lower(csnet().inference_model())
+    batches = [csnet().preprocessing(photo(seed=seed)) for seed in range(2)]
+    plan, before = EightBits(lambda purpose, count=None: batches[:count], prelu), [*model.get_weights()]
+    found = lower_for_integers(model, plan)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    prelus = sum(isinstance(layer, keras.layers.PReLU) for layer in model.layers)
+    assert prelus == sum((plan.prelu_counts or {"prelu": prelus}).values()) > 0
+    assert any(isinstance(layer, keras.layers.PReLU) for layer in found.layers) == (prelu is None)
+    if prelu == "exact":  # then all but the biases' correction is
+        exact = run(model, EIGHT_BIT_PASSES[:-1], batches[0], plan)
+        np.testing.assert_allclose(np.array(exact(batches[0])), np.array(model(batches[0])), atol=1e-4)
 
 
 def test_a_network_that_magnifies_rounding_is_held_to_its_own_digits():
@@ -97,7 +126,7 @@ def test_a_relu_goes_in_front_of_a_concatenation_that_nothing_else_uses():
     batch = RNG.normal(size=(2, 4, 4, 3)).astype("float32")
     for received, expected in zip(moved(batch), model(batch), strict=True):
         np.testing.assert_array_equal(np.array(received), np.array(expected))
-    last = next(layer for layer, _, output in calls(moved) if output is moved.outputs[2])
+    last = Graph(moved).maker(moved.outputs[2]).layer
     assert isinstance(last, keras.layers.Concatenate)
 
 
