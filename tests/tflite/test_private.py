@@ -1,4 +1,4 @@
-"""A release of TensorFlow, LiteRT or tfmot that changes what it keeps private fails here, with the name of the entry."""
+"""A release of TensorFlow, LiteRT or tfmot that changes what it keeps private fails here, by the name of the entry."""
 
 import numpy as np
 import pytest

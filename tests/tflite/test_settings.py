@@ -38,6 +38,6 @@ def test_what_cannot_be_is_one_sentence(changes, message):
 
 
 def test_integers_need_pictures():
-    with pytest.raises(SodkerasError, match="need pictures to calibrate with.*Received: static_wi8_ai8"):
+    with pytest.raises(SodkerasError, match=r"need pictures to calibrate with.*Received: static_wi8_ai8"):
         ConversionSettings("int8").check_calibrated(None)
     ConversionSettings("float32").check_calibrated(None)

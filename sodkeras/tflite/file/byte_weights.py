@@ -40,7 +40,7 @@ def store_in_bytes(file: Any, operators: Sequence[Any]) -> None:
         return
     graph = file.graph
     for operator in graph.operators:
-        operator.inputs = [floats.get(index, index) for index in operator.inputs]
+        operator.inputs = _indices(floats.get(index, index) for index in operator.inputs)
     code = len(file.model.operatorCodes)
     file.model.operatorCodes.append(_dequantize(schema))
     graph.operators = [_operator(code, index, made, schema) for index, made in floats.items()] + graph.operators
@@ -67,8 +67,14 @@ def _as_bytes(file, index, schema):
     tensor.type = schema.TensorType.INT8
     tensor.buffer = file.add_buffer(np.round(values / scale).astype(np.int8).view(np.uint8))
     tensor.quantization = schema.QuantizationParametersT()
-    tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [0]
+    tensor.quantization.scale = np.array([scale], np.float32)
+    tensor.quantization.zeroPoint = np.zeros(1, np.int64)
     return len(tensors) - 1
+
+
+def _indices(values):
+    """As an array, of which equal ones are written once, unlike lists."""
+    return np.array(list(values), np.int32)
 
 
 def _dequantize(schema):
@@ -80,5 +86,5 @@ def _dequantize(schema):
 
 def _operator(code, source, made, schema):
     operator = schema.OperatorT()
-    operator.opcodeIndex, operator.inputs, operator.outputs = code, [source], [made]
+    operator.opcodeIndex, operator.inputs, operator.outputs = code, _indices([source]), _indices([made])
     return operator
