@@ -215,6 +215,15 @@ def test_a_bad_calibration_picture_is_named_and_nothing_is_left(model, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.process
+def test_a_conversion_has_a_process_of_its_own(model, converted, tmp_path, capfd):
+    (path,) = convert(model, tmp_path, ["float32"])
+    assert path.read_bytes() == converted["float32"].read_bytes()
+    _, error = capfd.readouterr()
+    assert "converting tiny: tracing at 32x48" in error and "WARNING" not in error
+
+
+@pytest.mark.process
 def test_a_source_that_is_no_model_is_one_sentence(tmp_path):
     (tmp_path / "text.keras").write_text("no model")
     with pytest.raises(SodkerasError, match=r"no(t a|) \.keras.*text\.keras"):
