@@ -6,6 +6,8 @@ on a small board need neither Keras nor TensorFlow.
 
 import importlib
 
+from sodkeras.registration import register_with_keras
+
 __version__ = "0.1.0"
 
 _HOME = {
@@ -26,3 +28,6 @@ def __getattr__(name):
 
 def __dir__():
     return sorted(__all__)
+
+
+register_with_keras()
