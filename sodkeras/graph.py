@@ -1,15 +1,4 @@
-"""A network's inside: one graph of plain Keras layers, to look at, to rewrite, and to take values from.
-
-This is the only file that uses what Keras keeps private. Each entry has its reason, the public way that was tried, and
-when it can go; `tests/test_graph.py` fails where a release of Keras changes one.
-
-- `Model._nodes_by_depth`, a functional model's calls in running order. `keras.models.clone_model` with a
-  `call_function` visits them in public, but calls every layer again, which takes seconds for each of a conversion's
-  graphs, and gives new tensors, which `tap` cannot ask for. Can go when Keras has a public iterator over calls.
-- `Node.arguments.fill_in`, the arguments of a call with other tensors. Comes with the nodes.
-- `Layer._layers` and `Model._flatten_layers`, the layers inside a layer. `Model.layers` names only those on top. Can go
-  when layers have a public list of their parts.
-"""
+"""A network's inside: one graph of plain Keras layers, to look at, to rewrite, and to take values from."""
 
 import collections
 import dataclasses
@@ -20,9 +9,28 @@ import keras
 import numpy as np
 from keras import ops
 
+from sodkeras import keras_private
+from sodkeras.keras_private import Tensor, all_layers
 from sodkeras.layers import ResizeLike
 
-Tensor = Any  # of Keras: symbolic in a graph, of the backend where values are computed
+__all__ = [
+    "Call",
+    "Graph",
+    "Tensor",
+    "Traits",
+    "all_layers",
+    "along_outputs",
+    "convolve",
+    "copy",
+    "flatten",
+    "is_convolution",
+    "is_depthwise",
+    "kernel_axes",
+    "rewrite",
+    "run_on",
+    "tap",
+    "traits",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,15 +111,11 @@ class Call:
     layer: keras.Layer
     inputs: tuple[Tensor, ...]
     output: Tensor
-    _arguments: Any
-
-    def arguments(self, values: dict[int, Any]) -> tuple[tuple, dict]:
-        """The call's arguments with other values in the places of tensors, which are told by their ids."""
-        return self._arguments.fill_in(values)
+    _node: Any
 
     def again(self, values: dict[int, Any]) -> Any:
         """The layer called as it was, on other values, by the ids of the tensors in whose places they stand."""
-        arguments, keywords = self.arguments(values)
+        arguments, keywords = keras_private.arguments(self._node, values)
         return self.layer(*arguments, **keywords)
 
 
@@ -128,10 +132,9 @@ class Graph:
 
     def __init__(self, model: keras.Model):
         self.model = model
-        by_depth = model._nodes_by_depth
-        nodes = (node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth] if not node.is_input)
         self.calls = tuple(
-            Call(node.operation, tuple(node.input_tensors), node.outputs[0], node.arguments) for node in nodes
+            Call(node.operation, tuple(node.input_tensors), node.outputs[0], node)
+            for node in keras_private.calls_in_order(model)
         )
         self._makers = {id(call.output): call for call in self.calls}
         self._users: dict[int, list[Call]] = collections.defaultdict(list)
@@ -177,22 +180,15 @@ def flatten(model: keras.Model, input_shape: Sequence[int] | None = None) -> ker
             flat,
             input_tensors=keras.tree.map_structure(lambda tensor: keras.Input(shape, name=tensor.name), flat.input),
             clone_function=lambda layer: layer,
-            call_function=lambda layer, *arguments, **keywords: (layer.call if _parts(layer) else layer)(
-                *arguments, **keywords
-            ),
+            call_function=lambda layer, *arguments, **keywords: _in_parts(layer)(*arguments, **keywords),
         )
         flat = keras.Model(cloned.input, cloned.output, name=f"{model.name}_flat")
-        if not any(map(_parts, flat.layers)):
+        if not any(map(keras_private.is_composite, flat.layers)):
             return flat
 
 
-def _parts(layer):
-    return getattr(layer, "_layers", None)
-
-
-def all_layers(model: keras.Layer) -> list[keras.Layer]:
-    """The layers of a model or layer, those inside other layers, too; without itself."""
-    return list(model._flatten_layers(include_self=False))
+def _in_parts(layer):
+    return layer.call if keras_private.is_composite(layer) else layer
 
 
 def copy(model: keras.Model) -> keras.Model:

@@ -5,7 +5,6 @@ import numpy as np
 
 from sodkeras.graph import (
     Graph,
-    all_layers,
     copy,
     flatten,
     is_convolution,
@@ -138,11 +137,3 @@ def test_the_traits_are_what_the_layers_do():
     assert traits(layers[6]).resizes and traits(layers[1]).activation
     assert traits(keras.layers.ReLU(6.0)) == traits(keras.layers.ReLU(max_value=1)) != traits(keras.layers.ReLU())
     assert is_convolution(ScaledDepthwiseConv2D(3)) and not is_convolution(keras.layers.Dense(1))
-
-
-def test_layers_inside_layers_are_found():
-    inputs = keras.Input((8, 8, 3))
-    model = keras.Model(inputs, ResidualU(3, 2, 4, name="block")(inputs))
-    names = [layer.name for layer in all_layers(model)]
-    assert "block" in names and any(isinstance(layer, keras.layers.Conv2D) for layer in all_layers(model))
-    assert model.name not in names

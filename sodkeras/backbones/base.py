@@ -4,7 +4,7 @@ import typing
 
 import keras
 
-from sodkeras.graph import all_layers
+from sodkeras.keras_private import all_layers
 
 
 class Tap(typing.NamedTuple):

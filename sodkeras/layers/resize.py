@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 from keras import ops
-from keras.src import backend
+
+from sodkeras.keras_private import resize_bilinear
 
 
 @keras.saving.register_keras_serializable(package="sodkeras")
@@ -36,9 +37,7 @@ class ResizeLike(keras.layers.Layer):
             return x
         if self.align_corners:
             return map_axes(x, height, width, _aligned_corners)
-        # Not `ops.image.resize`, for a size that is known only when the graph runs: see `BilinearUpSampling2D`.
-        resized = backend.image.resize(x, (height, width), interpolation="bilinear", data_format="channels_last")
-        return ops.cast(resized, x.dtype)  # TensorFlow resizes bfloat16 into float32
+        return resize_bilinear(x, (height, width))
 
     def compute_output_shape(self, x_shape, reference_shape):
         return (x_shape[0], reference_shape[1], reference_shape[2], x_shape[3])

@@ -2,15 +2,13 @@
 
 import keras
 from keras import ops
-from keras.src import backend
+
+from sodkeras.keras_private import resize_bilinear
 
 
 @keras.saving.register_keras_serializable(package="sodkeras")
 class BilinearUpSampling2D(keras.layers.UpSampling2D):
     """`UpSampling2D(size, interpolation="bilinear")` that also works where height and width are not known in advance.
-
-    `keras.ops.image.resize` (3.15) compares the new size with 0, which a TensorFlow graph cannot do for a size that is
-    known only when it runs: `predict` on pictures of a second size, say. The backend's own function has no such check.
 
     Args:
         size: the factor, or a pair for height and width.
@@ -23,6 +21,4 @@ class BilinearUpSampling2D(keras.layers.UpSampling2D):
 
     def call(self, inputs):
         height, width = ops.shape(inputs)[1:3]
-        size = (height * self.size[0], width * self.size[1])
-        resized = backend.image.resize(inputs, size, interpolation="bilinear", data_format="channels_last")
-        return ops.cast(resized, inputs.dtype)  # TensorFlow resizes bfloat16 into float32
+        return resize_bilinear(inputs, (height * self.size[0], width * self.size[1]))

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from sodkeras.graph import all_layers
+from sodkeras.keras_private import all_layers
 
 
 def re_estimate_statistics(model, batches):

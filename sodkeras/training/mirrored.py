@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from sodkeras.errors import SodkerasError
+from sodkeras.keras_private import all_layers
 from sodkeras.training.distribution import OneDevice
 
 
@@ -18,7 +19,7 @@ class Mirrored(OneDevice):
         return self.strategy.scope()
 
     def prepare(self, model, synchronized=True):
-        for layer in model._flatten_layers():
+        for layer in all_layers(model):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = synchronized
 

@@ -12,6 +12,7 @@ import keras
 from sodkeras import weights
 from sodkeras.errors import SodkerasError
 from sodkeras.keras_file import load_keras
+from sodkeras.keras_private import all_layers
 from sodkeras.layers import DepthwiseNonLocal
 from sodkeras.models import MODELS, SaliencyModel
 
@@ -109,7 +110,7 @@ def _copy(source, model, name):
 
 
 def _layers(model, kind):
-    return [layer for layer in model._flatten_layers() if isinstance(layer, kind)]
+    return [layer for layer in all_layers(model) if isinstance(layer, kind)]
 
 
 def _shapes(layer):
