@@ -87,8 +87,8 @@ def kernel_axes(layer: keras.Layer) -> tuple[int, ...]:
     return (0, 1) if is_depthwise(layer) else (0, 1, 2)
 
 
-def along_outputs(layer: keras.Layer, vector: np.ndarray | float) -> np.ndarray | float:
-    """A vector of one value for each output channel, in the shape that multiplies a convolution's kernel."""
+def along_outputs(layer: keras.Layer, vector: Any) -> Any:
+    """A vector of one value for each output channel, or one number, in the shape that multiplies a layer's kernel."""
     return vector[:, None] if is_depthwise(layer) and np.ndim(vector) else vector
 
 

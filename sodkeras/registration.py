@@ -52,8 +52,8 @@ CLASSES = {
 
 def register_with_keras() -> None:
     """Registers the classes with Keras, now if it is imported, or else right after it will be."""
-    if "keras" in sys.modules:
-        _register(sys.modules["keras"])
+    if keras := sys.modules.get("keras"):
+        _register(keras)
     else:
         sys.meta_path.insert(0, _AfterKeras())
 

@@ -101,13 +101,13 @@ def run(flag_values, arguments):
         flag_values.out,
         flag_values.numerics,
         flag_values.calibrate,
-        flag_values.calibration_limit,
-        [] if flag_values.keep_float == ["none"] else flag_values.keep_float,
-        flag_values.prelu,
-        flag_values.inside,
-        flag_values.interface,
-        flag_values.sensitivity,
-        flag_values.mae_budget,
+        calibration_limit=flag_values.calibration_limit,
+        keep_float=[] if flag_values.keep_float == ["none"] else flag_values.keep_float,
+        prelu=flag_values.prelu,
+        inside=flag_values.inside,
+        interface=flag_values.interface,
+        sensitivity=flag_values.sensitivity,
+        mae_budget=flag_values.mae_budget,
     )
     bad = {}
     for path in paths:

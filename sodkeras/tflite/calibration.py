@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any, Self
 
 import cv2
@@ -54,7 +55,7 @@ class Calibration:
         return cls(list(map(str, chosen)), len(chosen) + len(left), list(map(str, tried_on)), warning)
 
 
-def choose(sources, limit):
+def choose(sources: Any, limit: int) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
     """(paths chosen, paths left): up to `limit` pictures, evenly spread over those that the sources name.
 
     Args:
@@ -67,7 +68,7 @@ def choose(sources, limit):
     return chosen, [path for path in found if path not in set(chosen)]
 
 
-def check_different(paths):
+def check_different(paths: Sequence[Any]) -> str | None:
     """A warning if most of the pictures are nearly equal to others, or None.
 
     Args:
@@ -83,7 +84,7 @@ def check_different(paths):
             "Calibration needs different pictures, a hundred like those the network will see; from equal ones 8 bits "
             f"would learn the ranges of nothing else. Received: {what}, such as {paths[0]}"
         )
-    different = []
+    different: list[int] = []
     for index in range(len(paths)):
         if (_distances(small, index)[different] > NEARLY_EQUAL).all():
             different.append(index)
@@ -104,7 +105,7 @@ def _shrunk(path):
     return cv2.resize(read_picture(path), _SMALL, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def to_try(chosen, left, count=8):
+def to_try(chosen: Sequence[Any], left: Sequence[Any], count: int = 8) -> list[pathlib.Path]:
     """Pictures to compare a file with its source on, that it was not calibrated with.
 
     Args:
@@ -125,7 +126,7 @@ def to_try(chosen, left, count=8):
     return tried
 
 
-def pictures_to_try(paths, calibrated):
+def pictures_to_try(paths: Sequence[Any], calibrated: Sequence[Any]) -> list[tuple[str, np.ndarray]]:
     """`[(name, RGB)]` of paths that `to_try` gave; without any, mirror images of those that were calibrated with."""
     if paths:
         return [(pathlib.Path(path).name, read_picture(path)) for path in paths]

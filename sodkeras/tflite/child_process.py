@@ -42,7 +42,8 @@ def run(work: str, job: dict, what: str) -> Any:
     ) as child:
         with contextlib.suppress(BrokenPipeError):  # it has ended already, which is told below
             print(json.dumps(job), file=child.stdin, flush=True)
-        output = child.stdout.read()  # its stdin stays open until then: should this process be killed, it sees the end
+        # Its stdin stays open until then: should this process be killed, it sees the end.
+        output = child.stdout.read() if child.stdout else ""
     try:
         answered = json.loads(output.strip().split("\n")[-1])
     except json.JSONDecodeError:

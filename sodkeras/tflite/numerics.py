@@ -1,5 +1,7 @@
 """The types a `.tflite` file computes in, named as LiteRT's quantizer names them."""
 
+from collections.abc import Iterable
+
 from sodkeras.errors import UsageError
 
 #: Full name to what it means.
@@ -19,7 +21,7 @@ ALIASES = {
 }
 
 
-def resolve(names):
+def resolve(names: Iterable[str]) -> list[str]:
     """Full names for names and aliases, each once, in order.
 
     Raises:
@@ -34,17 +36,17 @@ def resolve(names):
     return full
 
 
-def needs_calibration(name):
+def needs_calibration(name: str) -> bool:
     """Whether pictures are needed to find the activations' ranges."""
     return name.startswith("static_")
 
 
-def is_delegated(name):
+def is_delegated(name: str) -> bool:
     """Whether the CPU's delegate (XNNPACK) has the operators that a file of these numerics is made of."""
     return name != "static_wi8_ai16"
 
 
-def interfaces(name):
+def interfaces(name: str) -> tuple[str, ...]:
     """The types that the input and output of a file may have, its own first."""
     return {"static_wi8_ai8": ("int8", "uint8", "float32"), "static_wi8_ai16": ("int16", "float32")}.get(
         name, ("float32",)

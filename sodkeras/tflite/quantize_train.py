@@ -8,6 +8,8 @@ import dataclasses
 import json
 import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 from sodkeras.errors import SodkerasError, UsageError
 from sodkeras.files import scratch_folder, whole_file
@@ -21,20 +23,20 @@ TARGETS = ("masks", "own")
 
 
 def quantize_train(
-    model,
-    data,
-    folder,
-    targets="masks",
-    steps=400,
-    batch=4,
-    learning_rate=1e-4,
-    save_every=50,
-    calibration_limit=100,
-    keep_float=None,
-    prelu="auto",
-    seed=0,
-    mask_value=None,
-):
+    model: Any,
+    data: Any,
+    folder: str | os.PathLike,
+    targets: str = "masks",
+    steps: int = 400,
+    batch: int = 4,
+    learning_rate: float = 1e-4,
+    save_every: int = 50,
+    calibration_limit: int = 100,
+    keep_float: Sequence[str] | None = None,
+    prelu: str = "auto",
+    seed: int = 0,
+    mask_value: int | None = None,
+) -> tuple[pathlib.Path, pathlib.Path]:
     """Trains a network for 8 bits, and converts it.
 
     The network is lowered and calibrated as `sodkeras.tflite.convert` does it, which also says what stays in float; its

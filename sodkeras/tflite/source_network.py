@@ -38,7 +38,7 @@ class SourceNetwork:
         preprocessing: what calibration pictures go through; changed where the graph takes a part over.
     """
 
-    def __init__(self, source: str, calibration: Calibration, progress: TextIO):
+    def __init__(self, source: str, calibration: Calibration, progress: TextIO) -> None:
         self.source, self._calibration, self._progress = source, calibration, progress
         if calibration.warning:
             self.say(f"warning: {calibration.warning}")

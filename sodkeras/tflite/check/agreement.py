@@ -1,6 +1,8 @@
 """Whether a `.tflite` file computes what its source does, on real pictures."""
 
 import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +61,7 @@ class Agreement:
     largest: list
     rounding: list
 
-    def summary(self):
+    def summary(self) -> dict[str, float]:
         """The numbers that a `Tolerance` judges, by its names."""
         return {
             "largest": max(self.largest),
@@ -69,7 +71,7 @@ class Agreement:
             "worst_mae": max(self.mae),
         }
 
-    def violations(self, tolerance):
+    def violations(self, tolerance: Tolerance) -> list[str]:
         """One sentence for each limit that is not kept."""
         summary = self.summary()
         sentences = []
@@ -89,19 +91,19 @@ class Agreement:
                 sentences.append(f"{name} is {value:.4g}{where}, the limit {limit:g}")
         return sentences
 
-    def worst_first(self):
+    def worst_first(self) -> list[int]:
         """Indices of the pictures, those whose masks agree least first; among equals by the mean difference."""
         return sorted(range(len(self.names)), key=lambda index: (self.iou[index], -self.mae[index]))
 
 
-def mask_iou(first, second, threshold=0.5):
+def mask_iou(first: np.ndarray, second: np.ndarray, threshold: float = 0.5) -> float:
     """Intersection over union of the pixels above the threshold; 1 where neither has any."""
     a, b = first > threshold, second > threshold
     union = np.count_nonzero(a | b)
     return np.count_nonzero(a & b) / union if union else 1.0
 
 
-def rounding(run, batch, expected):
+def rounding(run: Callable[[np.ndarray], np.ndarray], batch: np.ndarray, expected: np.ndarray) -> float:
     """What a network's result has for noise: a right float32 implementation may differ by so much.
 
     Args:
@@ -117,7 +119,13 @@ def rounding(run, batch, expected):
     return _TIMES_ROUNDING * float(max(np.max(np.abs(expected - each), initial=0) for each in changed))
 
 
-def compare(reference, candidate, pictures, progress=iter, observe=None):
+def compare(
+    reference: Any,
+    candidate: Any,
+    pictures: Iterable[tuple[str, np.ndarray]],
+    progress: Callable[[Any], Iterable] = iter,
+    observe: Callable | None = None,
+) -> Agreement:
     """Runs two runtimes on the same pictures and compares their maps at the network's size.
 
     Args:
@@ -149,7 +157,7 @@ def compare(reference, candidate, pictures, progress=iter, observe=None):
     return comparison.result()
 
 
-def agreement(expected, received):
+def agreement(expected: dict[str, np.ndarray], received: dict[str, np.ndarray]) -> Agreement:
     """Compares maps with maps.
 
     Args:

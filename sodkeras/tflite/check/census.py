@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+from typing import Any
 
 from sodkeras.tflite.check.partitions import Partitions, count_partitions
 from sodkeras.tflite.private import operators
@@ -22,7 +23,7 @@ class Census:
     operators: dict
     partitions: Partitions
 
-    def problems(self, delegated=True):
+    def problems(self, delegated: bool = True) -> list[str]:
         """One sentence for each operator that should not be there.
 
         Args:
@@ -43,14 +44,14 @@ class Census:
             sentences.append(f"not one partition: {self.partitions}")
         return sentences
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """A plain dict for JSON."""
         return {"operators": self.operators, "delegation": str(self.partitions)} | {
             name: value for name, value in dataclasses.asdict(self.partitions).items() if name != "operators"
         }
 
 
-def take_census(interpreter):
+def take_census(interpreter: Any) -> Census:
     """The `Census` of an interpreter whose tensors are allocated."""
     names = collections.Counter(node["op_name"] for node in operators(interpreter) if node["op_name"] != "DELEGATE")
     return Census(dict(sorted(names.items())), count_partitions(interpreter))

@@ -1,5 +1,9 @@
 """Pictures on which a `.tflite` file and its source agree least, to look at."""
 
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -8,7 +12,14 @@ from sodkeras.pictures.compositing import grey
 from sodkeras.report import contact_sheet
 
 
-def write_contact_sheet(path, rows, masks, read, reference, candidate):
+def write_contact_sheet(
+    path: str | os.PathLike,
+    rows: Sequence,
+    masks: dict,
+    read: Callable[[Any], np.ndarray],
+    reference: Any,
+    candidate: Any,
+) -> None:
     """Writes a PNG with a row for each picture: it, its mask if it has one, both maps and their difference.
 
     Args:

@@ -1,9 +1,14 @@
 """What a conversion costs against ground truth: the same scores for the source's maps and for the file's."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from sodkeras.metrics import Evaluator
 from sodkeras.pictures.masks import read_mask
+from sodkeras.preprocessing import Preprocessing
 
 
 class GroundTruthScores:
@@ -15,13 +20,15 @@ class GroundTruthScores:
         read: reads a mask by its path.
     """
 
-    def __init__(self, masks, preprocessing, read=read_mask):
+    def __init__(
+        self, masks: dict, preprocessing: Preprocessing, read: Callable[[Any], np.ndarray] = read_mask
+    ) -> None:
         self._masks = masks
         self._preprocessing = preprocessing
         self._read = read
         self._source, self._file = Evaluator(["mae", "f"]), Evaluator(["mae", "f"])
 
-    def update(self, stem, picture, expected, received):
+    def update(self, stem: str, picture: np.ndarray, expected: np.ndarray, received: np.ndarray) -> None:
         """Scores one picture, RGB uint8 `[H, W, 3]`: the source's map and the file's, both `[h, w]`.
 
         Raises:
@@ -33,7 +40,7 @@ class GroundTruthScores:
         for evaluator, saliency_map in ((self._source, expected), (self._file, received)):
             evaluator.update(self._preprocessing.restore(saliency_map, picture.shape[:2]), mask)
 
-    def result(self):
+    def result(self) -> dict | None:
         """A dict of the scores, or None where no picture had a mask.
 
         Raises:
@@ -52,8 +59,8 @@ class GroundTruthScores:
         }
 
 
-def violations(scores, tolerance):
-    """One sentence for each limit of a `sodkeras.tflite.verify.Tolerance` that `GroundTruthScores.result` breaks."""
+def violations(scores: dict, tolerance: Any) -> list[str]:
+    """One sentence for each limit of a `Tolerance` (`check.agreement`) that `GroundTruthScores.result` breaks."""
     limits = dataclasses.asdict(tolerance)
     return [
         f"{name} is {scores[name]:.4f}, the limit {limits[name]:g}"

@@ -5,6 +5,8 @@ XNNPACK does so with files that allow it. Everything is rounded to 11 binary dig
 after every product: what large terms of a sum that cancel leave over is lost, and what exceeds 65,504 is infinite.
 """
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -28,12 +30,12 @@ class HalfPrecisionRuntime:
         preprocessing, name, numerics: as in `sodkeras.runtimes.KerasRuntime`.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         self.preprocessing, self.name, self.numerics = model.preprocessing, model.name, "float16"
         self._flat = copy(lower(model))  # some of the weights are the model's own
         self._flat.set_weights([weight.astype("float16").astype("float32") for weight in self._flat.get_weights()])
 
-    def __call__(self, batch):
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Network input, float32 `[B, h, w, 3]`, to saliency maps, float32 `[B, h, w]` in [0, 1]."""
         rng, graph = np.random.default_rng(0), Graph(self._flat)
         known = {id(self._flat.inputs[0]): _rounded(ops.convert_to_tensor(batch))}

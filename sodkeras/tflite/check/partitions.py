@@ -1,6 +1,7 @@
 """How much of a `.tflite` graph the CPU's delegate (XNNPACK) has taken."""
 
 import dataclasses
+from typing import Any
 
 from sodkeras.tflite.private import operators
 
@@ -25,7 +26,7 @@ class Partitions:
         return f"{text}; outside: {left}" if left else text
 
 
-def count_partitions(interpreter):
+def count_partitions(interpreter: Any) -> Partitions:
     """Counts by walking back from the outputs of an interpreter whose tensors are allocated.
 
     After delegation the interpreter lists the file's operators and the delegate's nodes side by side. Only what the
@@ -40,11 +41,11 @@ def count_partitions(interpreter):
     run = {}
     waiting = [details["index"] for details in interpreter.get_output_details()]
     while waiting:
-        node = producers.get(int(waiting.pop()))
-        if node is not None and node["index"] not in run:
-            run[node["index"]] = node
-            waiting.extend(node["inputs"])
-    outside = {}
+        producer = producers.get(int(waiting.pop()))
+        if producer is not None and producer["index"] not in run:
+            run[producer["index"]] = producer
+            waiting.extend(producer["inputs"])
+    outside: dict[str, int] = {}
     for node in run.values():
         if node["op_name"] != "DELEGATE":
             outside[node["op_name"]] = outside.get(node["op_name"], 0) + 1

@@ -1,6 +1,6 @@
 """What each layer's rounding to 8 bits costs, and the fewest layers to keep in float for a given loss."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ def layer_costs(
     """What each layer costs alone: the rest of the network in float, its weights and its result in 8 bits.
 
     Args:
-        model: a flat functional Keras model in the form for 8 bits, see `sodkeras.tflite.file.integer_source`.
+        model: a flat functional Keras model in the form for 8 bits, see `sodkeras.tflite.passes`.
         batch: a few preprocessed pictures `[B, H, W, 3]`.
         ranges: between what each layer's result is rounded, as `eight_bits.activation_ranges` gives them.
         progress: wraps the list of layers, as `tqdm.tqdm` does.
@@ -64,7 +64,7 @@ def layer_costs(
 
 
 def fewest_in_float(
-    ranking: Sequence[str], measure: Callable[[list[str]], float], budget: float
+    ranking: list[str], measure: Callable[[list[str]], float], budget: float
 ) -> tuple[list[str], float]:
     """The shortest start of a ranking that meets a budget, by bisection: more layers in float are taken to cost less.
 

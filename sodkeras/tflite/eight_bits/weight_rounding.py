@@ -41,7 +41,8 @@ def rounding_effects(model: keras.Model, batches: Iterable[np.ndarray]) -> dict[
     """
     found = [call for call in Graph(model) if is_convolution(call.layer)]
     values_of = tap(model, [tensor for call in found for tensor in (call.inputs[0], call.output)])
-    signal, noise, mean = np.zeros(len(found)), np.zeros(len(found)), [0.0] * len(found)
+    signal, noise = np.zeros(len(found)), np.zeros(len(found))
+    mean = [np.zeros(1) for _ in found]
     errors = [rounding_error(call.layer) for call in found]
     count = 0
     for batch in batches:
@@ -52,7 +53,7 @@ def rounding_effects(model: keras.Model, batches: Iterable[np.ndarray]) -> dict[
             change = convolve(call.layer, before, errors[index])
             noise[index] += float(ops.mean(ops.square(change)))
             signal[index] += float(np.mean(np.var(after, axis=(0, 1, 2))))
-            mean[index] += ops.convert_to_numpy(ops.mean(change, axis=(0, 1, 2)))
+            mean[index] = mean[index] + ops.convert_to_numpy(ops.mean(change, axis=(0, 1, 2)))
     tiny = np.finfo(float).tiny
     decibels = 10 * np.log10((signal + tiny) / (noise + tiny))
     return {

@@ -22,7 +22,7 @@ class LiteFile:
         model: a `ModelT` of the schema, which is changed in place.
     """
 
-    def __init__(self, content: bytes):
+    def __init__(self, content: bytes) -> None:
         self.model = private.parse(content)
 
     @property
@@ -43,7 +43,7 @@ class LiteFile:
         """A tensor's bytes in the file; None where it is computed."""
         return self.model.buffers[self.graph.tensors[index].buffer].data
 
-    def add_buffer(self, data: np.ndarray) -> int:
+    def add_buffer(self, data: np.ndarray | None) -> int:
         """Stores bytes; returns the index of the buffer."""
         buffer = private.schema().BufferT()
         buffer.data = data

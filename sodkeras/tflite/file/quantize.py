@@ -81,7 +81,7 @@ class Calibrated:
             are those bytes (of int8, less 128).
     """
 
-    def __init__(self, saved_model: str, pictures: Pictures, ranges: Ranges, takes_bytes: bool):
+    def __init__(self, saved_model: str, pictures: Pictures, ranges: Ranges, takes_bytes: bool) -> None:
         file = LiteFile(private.calibrate(saved_model, pictures))
         _set_ranges(file, ranges, (0.0, 255.0) if takes_bytes else None)
         self._content = private.pack(file.model)  # with the tensors' whole names, which tell the layers

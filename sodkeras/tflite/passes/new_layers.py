@@ -1,5 +1,7 @@
 """New layers for rewritten graphs."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,7 +9,9 @@ from keras import ops
 from sodkeras.graph import Tensor, is_convolution, is_depthwise
 
 
-def convolution_like(layer: keras.Layer, inputs: Tensor, kernel: np.ndarray, bias: np.ndarray, **changes) -> Tensor:
+def convolution_like(
+    layer: keras.Layer, inputs: Tensor, kernel: np.ndarray, bias: np.ndarray, **changes: Any
+) -> Tensor:
     """Calls a plain convolution with a layer's settings and other weights.
 
     Args:
@@ -31,7 +35,7 @@ def convolution_like(layer: keras.Layer, inputs: Tensor, kernel: np.ndarray, bia
 
 
 def depthwise(
-    inputs: Tensor, kernel: np.ndarray, bias: np.ndarray | None = None, name: str | None = None, **settings
+    inputs: Tensor, kernel: np.ndarray, bias: np.ndarray | None = None, name: str | None = None, **settings: Any
 ) -> Tensor:
     """Calls a new depthwise convolution with a constant kernel.
 

@@ -72,12 +72,13 @@ def choose_forms(
     if not found:
         return {}
     values_of = tap(model, [call.inputs[0] for call in found])
-    totals, pixels = [0.0] * len(found), [0] * len(found)
+    totals, pixels = [np.zeros(1) for _ in found], [0] * len(found)
     for batch in batches:
         for index, before in enumerate(values_of(batch)):
             z = before.reshape(-1, before.shape[-1]).astype(np.float64)
             positive, negative = np.maximum(z, 0), np.maximum(-z, 0)
-            totals[index] += np.stack([positive.sum(0), (positive**2).sum(0), negative.sum(0), (negative**2).sum(0)])
+            moments = [positive.sum(0), (positive**2).sum(0), negative.sum(0), (negative**2).sum(0)]
+            totals[index] = totals[index] + np.stack(moments)
             pixels[index] += len(z)
     return {
         call.layer.name: _choose(slopes(call.layer), total / count, decibels)

@@ -6,7 +6,7 @@ own, `sodkeras.tflite.quantization_aware.process`.
 
 import contextlib
 import warnings
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -20,7 +20,7 @@ from sodkeras.tflite.eight_bits.activation_ranges import Ranges
 from sodkeras.tflite.private import output_range
 from sodkeras.tflite.quantization_aware.tf_keras_bridge import KerasLayer, to_tf_keras
 
-_quantization = tfmot.quantization.keras
+_quantization: Any = tfmot.quantization.keras
 #: Layers that take over the rounding of what is made for them alone: LiteRT fuses a ReLU with the layer in front, and a
 #: concatenation has one scale for all its inputs.
 _TAKE_OVER = (keras.layers.ReLU, keras.layers.Concatenate)
@@ -108,8 +108,8 @@ def training_ranges(model: keras.Model, ranges: Ranges, batches: Iterable[np.nda
     """
     rounded, graph = rounded_tensors(model), Graph(model)
     logits = model.outputs[0]
-    while id(logits) not in rounded:
-        logits = graph.maker(logits).inputs[0]
+    while id(logits) not in rounded and (call := graph.maker(logits)):
+        logits = call.inputs[0]
     (picture, _), (last, _) = rounded[id(model.inputs[0])], rounded[id(logits)]
     values_of = tap(model, [model.inputs[0], logits])
     lowest, highest = np.zeros(2), np.zeros(2)
@@ -132,18 +132,18 @@ class KernelRounding(_quantization.quantizers.Quantizer):
         taps: the axes that share a step.
     """
 
-    def __init__(self, taps):
+    def __init__(self, taps: Sequence[int]) -> None:
         self.taps = tuple(taps)
 
-    def build(self, tensor_shape, name, layer):
+    def build(self, tensor_shape: Any, name: str, layer: Any) -> dict:
         return {}
 
-    def __call__(self, inputs, training, weights, **kwargs):
+    def __call__(self, inputs: Any, training: Any, weights: Any, **kwargs: Any) -> tf.Tensor:
         step = tf.reduce_max(tf.abs(inputs), self.taps, keepdims=True) / 127
         rounded = tf.round(tf.math.divide_no_nan(inputs, step)) * step
         return inputs + tf.stop_gradient(rounded - inputs)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"taps": self.taps}
 
 
@@ -153,17 +153,17 @@ class ActivationRounding(_quantization.quantizers.Quantizer):
     tensorflow-model-optimization's own ranges move with each batch, and the file would have others than training had.
     """
 
-    def build(self, tensor_shape, name, layer):
+    def build(self, tensor_shape: Any, name: str, layer: Any) -> dict:
         def end(which, value):
             start = tf_keras.initializers.Constant(value)
             return layer.add_weight(f"{name}_{which}", initializer=start, trainable=False)
 
         return {"low": end("low", -6.0), "high": end("high", 6.0)}
 
-    def __call__(self, inputs, training, weights, **kwargs):
+    def __call__(self, inputs: Any, training: Any, weights: Any, **kwargs: Any) -> tf.Tensor:
         return tf.quantization.fake_quant_with_min_max_vars(inputs, weights["low"], weights["high"])
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {}
 
 
@@ -175,34 +175,34 @@ class Rounding(_quantization.QuantizeConfig):
         output: whether its output is.
     """
 
-    def __init__(self, kernel, output):
+    def __init__(self, kernel: str | None, output: bool) -> None:
         self.kernel, self.output = kernel, output
 
     @property
-    def rounds(self):
+    def rounds(self) -> bool:
         """Whether anything is."""
         return bool(self.kernel or self.output)
 
-    def get_weights_and_quantizers(self, layer):
+    def get_weights_and_quantizers(self, layer: Any) -> list:
         if not self.kernel:
             return []
         taps = (0, 1) if self.kernel == "depthwise_kernel" else (0, 1, 2)
         return [(getattr(layer, self.kernel), KernelRounding(taps))]
 
-    def set_quantize_weights(self, layer, quantize_weights):
+    def set_quantize_weights(self, layer: Any, quantize_weights: list) -> None:
         if self.kernel:
             setattr(layer, self.kernel, quantize_weights[0])
 
-    def get_activations_and_quantizers(self, layer):
+    def get_activations_and_quantizers(self, layer: Any) -> list:
         return []
 
-    def set_quantize_activations(self, layer, quantize_activations):
+    def set_quantize_activations(self, layer: Any, quantize_activations: list) -> None:
         pass
 
-    def get_output_quantizers(self, layer):
+    def get_output_quantizers(self, layer: Any) -> list:
         return [ActivationRounding()] if self.output else []
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"kernel": self.kernel, "output": self.output}
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -89,7 +89,7 @@ class KerasLayer(tf_keras.layers.Layer):
         shapes: of its inputs, with the batch as None.
     """
 
-    def __init__(self, serialized, shapes, **kwargs):
+    def __init__(self, serialized: str, shapes: Sequence, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.serialized = serialized
         self.shapes = [tuple(shape) for shape in shapes]
@@ -98,14 +98,14 @@ class KerasLayer(tf_keras.layers.Layer):
         # As an attribute it would be taken for a part with weights of its own.
         self._keras_layer = lambda: layer
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         self.values = [
             self.add_weight(variable.path.replace("/", "_"), shape=variable.shape, trainable=variable.trainable)
             for variable in self._keras_layer().variables
         ]
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         layer = self._keras_layer()
         values = dict(zip((variable.path for variable in layer.variables), self.values, strict=True))
         outputs, _ = layer.stateless_call(
@@ -115,10 +115,10 @@ class KerasLayer(tf_keras.layers.Layer):
         )
         return outputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> tf.TensorShape:
         return tf.TensorShape(self._result)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return super().get_config() | {"serialized": self.serialized, "shapes": self.shapes}
 
 

@@ -2,11 +2,14 @@
 
 import csv
 import importlib.metadata
+import os
 import pathlib
 import platform
 import re
 import resource
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,7 +40,7 @@ COLUMNS = (
 )
 
 
-def measure(runtime, picture, runs=20, warmup=3):
+def measure(runtime: Any, picture: np.ndarray, runs: int = 20, warmup: int = 3) -> dict:
     """Times the three steps from picture to map, each on its own.
 
     Args:
@@ -49,7 +52,7 @@ def measure(runtime, picture, runs=20, warmup=3):
     Returns:
         A dict of "pre", "inference" and "post" to arrays of `runs` milliseconds.
     """
-    times = {"pre": [], "inference": [], "post": []}
+    times: dict[str, list[float]] = {"pre": [], "inference": [], "post": []}
     for run in range(warmup + runs):
         start = time.perf_counter()
         batch = runtime.preprocessing(picture)
@@ -65,7 +68,9 @@ def measure(runtime, picture, runs=20, warmup=3):
     return {name: np.array(values) for name, values in times.items()}
 
 
-def benchmark_file(path, picture, threads=1, runs=20, warmup=3):
+def benchmark_file(
+    path: str | os.PathLike, picture: np.ndarray, threads: int = 1, runs: int = 20, warmup: int = 3
+) -> dict:
     """Times one `.tflite` file in a process of its own, so that its peak memory is its own too.
 
     Args:
@@ -114,11 +119,13 @@ def _benchmark_here(path, picture, threads, runs, warmup):
     }
 
 
-def profile_file(path, picture, threads=1, runs=20, warmup=3):
+def profile_file(
+    path: str | os.PathLike, picture: np.ndarray, threads: int = 1, runs: int = 20, warmup: int = 3
+) -> Any:
     """Times the operators of one `.tflite` file; arguments as in `benchmark_file`.
 
     Returns:
-        See `sodkeras.tflite.operator_profile.profile`.
+        See `sodkeras.tflite.timing.operator_profile.profile`.
 
     Raises:
         SodkerasError: if LiteRT cannot run the file, or has no profiler.
@@ -133,7 +140,7 @@ def profile_file(path, picture, threads=1, runs=20, warmup=3):
     return profile(path, values, threads, runs, warmup)
 
 
-def append_rows(path, rows):
+def append_rows(path: str | os.PathLike, rows: Sequence[dict]) -> None:
     """Adds rows, dicts with the keys of `COLUMNS`, to a CSV file; other keys are left out.
 
     Raises:
@@ -156,7 +163,7 @@ def append_rows(path, rows):
         raise SodkerasError(f"Cannot write the table ({error.strerror}). Received: {path}") from None
 
 
-def system():
+def system() -> str:
     """The operating system, and the versions of what a time depends on."""
     versions = [f"Python {platform.python_version()}"]
     for package, name in (("ai-edge-litert", "LiteRT"), ("numpy", "NumPy")):
@@ -164,19 +171,20 @@ def system():
     return ", ".join([f"{platform.system()} {platform.machine()}", *versions, f"OpenCV {cv2.__version__}"])
 
 
-def peak_memory_mb():
+def peak_memory_mb() -> float:
     """The most memory this process has held, in megabytes (10^6 bytes)."""
     try:
         # What getrusage gives on Linux begins with the peak of the process that started this one.
         status = pathlib.Path("/proc/self/status").read_text()
-        return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.M).group(1)) * 1024 / 1e6
-    except (OSError, AttributeError):
+        if found := re.search(r"^VmHWM:\s+(\d+) kB", status, re.M):
+            return int(found[1]) * 1024 / 1e6
+    except OSError:
         pass
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if platform.system() == "Darwin" else peak * 1024 / 1e6
 
 
-def cpu_model():
+def cpu_model() -> str:
     """The processor's name as the system gives it."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()

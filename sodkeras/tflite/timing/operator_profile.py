@@ -13,6 +13,7 @@ import importlib.util
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class OperatorTime:
     milliseconds: float
 
 
-def profile(path, values, threads=1, runs=20, warmup=3):
+def profile(path: str | os.PathLike, values: np.ndarray, threads: int = 1, runs: int = 20, warmup: int = 3) -> list:
     """Runs a `.tflite` file with LiteRT's profiler on.
 
     Args:
@@ -82,7 +83,7 @@ def profile(path, values, threads=1, runs=20, warmup=3):
     ]
 
 
-def parse(text):
+def parse(text: str) -> list:
     """The operators in what LiteRT's profiler prints, in running order: a list of `OperatorTime`.
 
     Args:
@@ -99,7 +100,7 @@ def parse(text):
         raise SodkerasError(f"LiteRT's profiler reported no operator. Received: {text.strip()[-200:]!r}")
     # A delegate that tells what it does inside is there as a whole as well; counted once.
     inside = len(tables) > 1 or any(row["kind"].startswith("Delegate/") for row in rows)
-    times = []
+    times: list[OperatorTime] = []
     for row in rows:
         kind = row["kind"].removeprefix("Delegate/")
         if not (inside and re.fullmatch(r"\w*Delegate\w*", kind)):
@@ -108,9 +109,9 @@ def parse(text):
     return times
 
 
-def by_kind(times):
+def by_kind(times: Sequence) -> list:
     """Sums over the operators of a kind: a list of `(kind, count, milliseconds, share of all)`, the costliest first."""
-    sums = {}
+    sums: dict[str, tuple[int, float]] = {}
     for time in times:
         count, milliseconds = sums.get(time.kind, (0, 0.0))
         sums[time.kind] = count + time.count, milliseconds + time.milliseconds

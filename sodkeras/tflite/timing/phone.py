@@ -34,7 +34,7 @@ class Phone:
         SodkerasError: if there is no adb, no phone, more than one, none that lets us in, or no tool.
     """
 
-    def __init__(self, serial=None, benchmark_model=None):
+    def __init__(self, serial: str | None = None, benchmark_model: str | None = None) -> None:
         self._adb = shutil.which("adb")
         if self._adb is None:
             raise SodkerasError(
@@ -61,16 +61,18 @@ class Phone:
                 f"--benchmark_model=PATH. Received: no {_TOOL}"
             )
 
-    def benchmark(self, path, threads=1, runs=20, warmup=3, profile=False):
+    def benchmark(
+        self, path: str | os.PathLike, threads: int = 1, runs: int = 20, warmup: int = 3, profile: bool = False
+    ) -> tuple[dict, str]:
         """Times one file on the CPU.
 
         Args:
             path: the file, with or without this project's metadata.
-            threads, runs, warmup: as in `sodkeras.tflite.benchmark.benchmark_file`.
+            threads, runs, warmup: as in `sodkeras.tflite.timing.benchmark.benchmark_file`.
             profile: have the operators timed as well.
 
         Returns:
-            A pair: a dict with the keys of `sodkeras.tflite.benchmark.COLUMNS`, where what the tool does not tell is
+            A pair: a dict with the keys of `timing.benchmark.COLUMNS`, where what the tool does not tell is
             "", and memory is what the model added; and the tool's report, a text.
 
         Raises:
@@ -116,7 +118,7 @@ class Phone:
         return result.stdout
 
 
-def read_report(text, name):
+def read_report(text: str, name: str | os.PathLike) -> dict:
     """What `benchmark_model` printed, as a row.
 
     Args:
@@ -124,7 +126,7 @@ def read_report(text, name):
         name: what to call the file in an error.
 
     Returns:
-        A dict with the keys of `sodkeras.tflite.benchmark.COLUMNS`, of which those are filled that the report tells,
+        A dict with the keys of `timing.benchmark.COLUMNS`, of which those are filled that the report tells,
         and "inference_mean_ms", "inference_p95_ms".
 
     Raises:
@@ -145,7 +147,7 @@ def read_report(text, name):
     def milliseconds(key):
         return round(micro[key] / 1000, 2) if key in micro else ""
 
-    row = dict.fromkeys(COLUMNS, "")
+    row: dict = dict.fromkeys(COLUMNS, "")
     row |= {"runs": int(runs), "inference_median_ms": milliseconds("median"), "inference_min_ms": milliseconds("min")}
     row |= {"inference_mean_ms": milliseconds("avg"), "inference_p95_ms": milliseconds("p95")}
     memory = re.search(r"Memory footprint delta.*overall=([\d.]+)", text)
