@@ -29,12 +29,12 @@ class Checkpoints:
         write: whether this process may write: of several workers only the chief.
     """
 
-    def __init__(self, folder, model, write=True):
+    def __init__(self, folder: str | os.PathLike, model: keras.Model, write: bool = True) -> None:
         self.folder = pathlib.Path(folder)
         self._model = model
         self._write = write
 
-    def save(self, step, notes):
+    def save(self, step: int, notes: dict) -> None:
         """Writes a checkpoint and drops the oldest.
 
         Args:
@@ -60,7 +60,7 @@ class Checkpoints:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
 
-    def restore(self):
+    def restore(self) -> tuple[int, dict]:
         """Puts the last checkpoint that is whole into the model and its optimizer.
 
         Returns:

@@ -5,9 +5,13 @@ makes the same steps as on one. docs/distributed.md shows how to start the proce
 """
 
 import contextlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import keras
 
+from sodkeras.data.pairs import Pair
 from sodkeras.errors import SodkerasError
 
 #: What `devices` takes: one device, all GPUs of a machine, all GPUs of several machines.
@@ -15,7 +19,9 @@ STRATEGIES = ("one", "mirrored", "multiworker")
 _COMMUNICATION = ("auto", "ring", "nccl")
 
 
-def devices(name="one", count=None, communication="auto", wait=600.0):
+def devices(
+    name: str = "one", count: int | None = None, communication: str = "auto", wait: float = 600.0
+) -> "OneDevice":
     """Where training runs. Ask before anything is computed: TensorFlow chooses its devices once.
 
     Args:
@@ -62,11 +68,11 @@ class OneDevice:
     replicas = 1
     is_chief = True
 
-    def scope(self):
+    def scope(self) -> AbstractContextManager:
         """Within it build model and optimizer, and compile."""
         return contextlib.nullcontext()
 
-    def prepare(self, model, synchronized=True):
+    def prepare(self, model: keras.Model, synchronized: bool = True) -> None:
         """Makes a network's batch norms take the statistics of the whole global batch, before it is trained.
 
         Only then does training on several devices equal training on one. Otherwise each normalises by its own part of
@@ -78,7 +84,7 @@ class OneDevice:
             synchronized: False for statistics of each device's own.
         """
 
-    def own_part(self, data, first_step=0):
+    def own_part(self, data: Any, first_step: int = 0) -> Any:
         """What this process gives to `fit`: its part of every global batch, so that no worker reads another's pictures.
 
         Args:
@@ -90,7 +96,7 @@ class OneDevice:
         """
         return data.dataset(first_step)
 
-    def even(self, pairs):
+    def even(self, pairs: Sequence[Pair]) -> Sequence[Pair]:
         """Pairs to validate with, without the last few that not every device would get one of.
 
         A device without a picture has a loss that is no number. The batch being a multiple of the number of devices,
@@ -98,7 +104,7 @@ class OneDevice:
         """
         return pairs[: len(pairs) // self.replicas * self.replicas]
 
-    def check_agreement(self, text):
+    def check_agreement(self, text: str) -> None:
         """Compares a text, such as the settings, with that of every other worker; waits until all have come here.
 
         Call it before the model is built, for networks of different shapes would wait for each other without end.
@@ -107,7 +113,7 @@ class OneDevice:
             SodkerasError: on every worker, if one has another text than the chief.
         """
 
-    def anyone(self, wish):
+    def anyone(self, wish: bool) -> bool:
         """Whether any worker wishes something, such as to stop; every worker asks at the same step.
 
         Args:
@@ -115,6 +121,6 @@ class OneDevice:
         """
         return bool(wish)
 
-    def failures(self):
+    def failures(self) -> AbstractContextManager:
         """A context that makes one sentence of TensorFlow's error where another worker is gone."""
         return contextlib.nullcontext()

@@ -1,12 +1,19 @@
 """What a run's networks score on its sets, as `sodkeras evaluate` would say it."""
 
+import pathlib
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sodkeras.data.pairs import Pair
 
 #: What is computed: the field's usual four, see `sodkeras.metrics.METRICS`.
 METRICS = ("mae", "f", "s", "e")
 
 
-def evaluate(models, pairs, folder):
+def evaluate(
+    models: dict[str, Any], pairs: Mapping[str, Sequence[Pair]], folder: pathlib.Path
+) -> tuple[Any, list[tuple[Any, Any]]]:
     """Scores models on sets of pairs at the pictures' own size, and writes scores.json, .csv, .md, .tex and curves.
 
     Args:
@@ -30,7 +37,9 @@ def evaluate(models, pairs, folder):
     from sodkeras.metrics.tables import ScoreTable, conventions
     from sodkeras.predictor import Predictor
 
-    rows, curves, failures = [], {}, {}
+    rows: list[dict] = []
+    curves: dict[str, dict] = {}
+    failures: dict[Any, SodkerasError] = {}
     total = len(models) * sum(map(len, pairs.values()))
     with tqdm(total=total, unit="picture", desc="scoring", disable=None if sys.stderr else True) as bar:
         for method, path in models.items():

@@ -1,5 +1,7 @@
 """Curves, pictures and histograms for TensorBoard."""
 
+import os
+
 import numpy as np
 
 from sodkeras.pictures import encode_png
@@ -19,7 +21,7 @@ class EventFile:
         ImportError: without TensorFlow.
     """
 
-    def __init__(self, folder, first_step=0):
+    def __init__(self, folder: str | os.PathLike, first_step: int = 0) -> None:
         import tensorflow as tf
 
         self._v1 = tf.compat.v1
@@ -28,11 +30,11 @@ class EventFile:
         start = self._v1.SessionLog(status=self._v1.SessionLog.START)
         self._writer.add_session_log(start, first_step + 1)
 
-    def scalars(self, values, step):
+    def scalars(self, values: dict[str, float], step: int) -> None:
         """Adds a point to each of the curves `{tag: number}`."""
         self._add([{"tag": tag, "simple_value": value} for tag, value in values.items()], step)
 
-    def picture(self, tag, picture, step):
+    def picture(self, tag: str, picture: np.ndarray, step: int) -> None:
         """Adds a picture, RGB, uint8 `[H, W, 3]`."""
         height, width = picture.shape[:2]
         image = self._v1.Summary.Image(
@@ -40,7 +42,7 @@ class EventFile:
         )
         self._add([{"tag": tag, "image": image}], step)
 
-    def histogram(self, tag, values, step):
+    def histogram(self, tag: str, values: np.ndarray, step: int) -> None:
         """Adds the distribution of an array; values that are not finite are left out."""
         values = values[np.isfinite(values)].astype(np.float64)
         if not values.size:
@@ -57,11 +59,11 @@ class EventFile:
         )
         self._add([{"tag": tag, "histo": histogram}], step)
 
-    def flush(self):
+    def flush(self) -> None:
         """Hands everything to the operating system, so that it outlives the process."""
         self._writer.flush()
 
-    def close(self):
+    def close(self) -> None:
         self._writer.close()
 
     def _add(self, values, step):

@@ -3,6 +3,9 @@
 import concurrent.futures
 import contextlib
 import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,10 +13,13 @@ import numpy as np
 from sodkeras.data import Augmentation
 from sodkeras.data.cache import InMemory, OnDisk
 from sodkeras.data.packed import PackedData
+from sodkeras.data.pairs import Pair
 from sodkeras.data.samples import PairFiles
+from sodkeras.preprocessing import Preprocessing
+from sodkeras.training.settings import Settings
 
 
-def training_data(settings, preprocessing, pairs):
+def training_data(settings: Settings, preprocessing: Preprocessing, pairs: Sequence[Pair]) -> Any:
     """The endless batches of a run; of the same settings and pairs they are the same under all backends.
 
     Args:
@@ -36,7 +42,7 @@ def training_data(settings, preprocessing, pairs):
     return TrainingData(*arguments)
 
 
-def validation_data(pairs, preprocessing, batch):
+def validation_data(pairs: Sequence[Pair], preprocessing: Preprocessing, batch: int) -> Any:
     """Every pair once, in order, nothing augmented, the last batch as small as it comes: what `evaluate` takes."""
     if keras.backend.backend() != "tensorflow":
         return _EveryPair(pairs, preprocessing, batch)
@@ -45,7 +51,7 @@ def validation_data(pairs, preprocessing, batch):
     return pipeline.validation_data(pairs, preprocessing, batch)
 
 
-def file_errors():
+def file_errors() -> AbstractContextManager:
     """A context that gives back the SodkerasError that TensorFlow made an error of its own of."""
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()

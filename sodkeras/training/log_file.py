@@ -1,12 +1,14 @@
 """A training run's log.csv: a row an epoch, and no row that is half written."""
 
 import csv
+import os
+from collections.abc import Sequence
 
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, whole_file
 
 
-def write_log(path, rows):
+def write_log(path: str | os.PathLike, rows: Sequence[dict]) -> None:
     """Writes rows, dicts with "epoch" and "step" at least; the file is whole or as it was.
 
     A row may have what those before it have not.
@@ -18,7 +20,7 @@ def write_log(path, rows):
         writer.writerows(rows)
 
 
-def read_log(path):
+def read_log(path: str | os.PathLike) -> list[dict[str, str]]:
     """The rows of a log.csv, a list of dicts of text, without the cells that are empty.
 
     Raises:
@@ -26,7 +28,7 @@ def read_log(path):
     """
     reader = csv.DictReader(read_bytes(path).decode("utf-8", errors="replace").splitlines())
     try:
-        if not {"epoch", "step"} <= set(reader.fieldnames):
+        if not {"epoch", "step"} <= set(reader.fieldnames or ()):
             raise ValueError
         rows = [{name: cell for name, cell in row.items() if cell} for row in reader]
         for row in rows:

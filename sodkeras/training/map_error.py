@@ -11,10 +11,10 @@ class MapError(keras.metrics.MeanMetricWrapper):
     It is not the MAE of tables, which is at the picture's own size and in 8 bit: see `sodkeras.metrics`.
     """
 
-    def __init__(self, name="mae", dtype="float32"):
+    def __init__(self, name: str = "mae", dtype: str = "float32") -> None:
         super().__init__(_error, name=name, dtype=dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"name": self.name, "dtype": self.dtype}
 
 

@@ -1,5 +1,8 @@
 """All GPUs of a machine: tf.distribute.MirroredStrategy."""
 
+from contextlib import AbstractContextManager
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -11,19 +14,19 @@ from sodkeras.training.distribution import OneDevice
 class Mirrored(OneDevice):
     """The devices of a `tf.distribute.Strategy`, which is its attribute `strategy`."""
 
-    def __init__(self, strategy):
+    def __init__(self, strategy: Any) -> None:
         self.strategy = strategy
         self.replicas = strategy.num_replicas_in_sync
 
-    def scope(self):
+    def scope(self) -> AbstractContextManager:
         return self.strategy.scope()
 
-    def prepare(self, model, synchronized=True):
+    def prepare(self, model: keras.Model, synchronized: bool = True) -> None:
         for layer in all_layers(model):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = synchronized
 
-    def own_part(self, data, first_step=0):
+    def own_part(self, data: Any, first_step: int = 0) -> Any:
         self._must_divide(data)
         return data.dataset(first_step)
 
@@ -35,7 +38,7 @@ class Mirrored(OneDevice):
             )
 
 
-def mirrored_strategy(count):
+def mirrored_strategy(count: int | None) -> tf.distribute.Strategy:
     """A strategy over so many GPUs of this machine, or logical CPUs where it has none."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
@@ -52,7 +55,7 @@ def mirrored_strategy(count):
     return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(count)])
 
 
-def show_gpus(count):
+def show_gpus(count: int) -> None:
     """Leaves TensorFlow the first GPUs of this machine; raises SodkerasError if there are fewer."""
     gpus = tf.config.list_physical_devices("GPU")
     if not 1 <= count <= len(gpus):

@@ -6,6 +6,9 @@ import os
 import re
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,7 +21,7 @@ from sodkeras.training.mirrored import Mirrored, show_gpus
 _PAUSE = 0.2
 
 
-def multiworker_strategy(count, communication, wait):
+def multiworker_strategy(count: int | None, communication: str, wait: float) -> "MultiWorkerStrategy":
     """Waits for the workers of TF_CONFIG and joins them; see `sodkeras.training.distribution.devices`."""
     cluster, place = _cluster(os.environ.get("TF_CONFIG", ""))
     if count is not None:
@@ -38,7 +41,7 @@ class MultiWorker(Mirrored):
         strategy: a `MultiWorkerStrategy`.
     """
 
-    def __init__(self, strategy):
+    def __init__(self, strategy: Any) -> None:
         super().__init__(strategy)
         resolver = strategy.cluster_resolver
         jobs = resolver.cluster_spec()
@@ -47,14 +50,14 @@ class MultiWorker(Mirrored):
         self._number = self._places.index((resolver.task_type, resolver.task_id))
         self.is_chief = self._number == 0
 
-    def own_part(self, data, first_step=0):
+    def own_part(self, data: Any, first_step: int = 0) -> Any:
         self._must_divide(data)
         dataset = data.dataset(first_step, self._number, len(self._places))
         options = tf.data.Options()
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
         return dataset.with_options(options)
 
-    def check_agreement(self, text):
+    def check_agreement(self, text: str) -> None:
         with failures():
             texts = self._gather(text)
         chief = next(iter(texts.values()))
@@ -68,11 +71,11 @@ class MultiWorker(Mirrored):
                     f"the chief has …{here}… where another does not. Received: …{there}… of {job} {number}"
                 )
 
-    def anyone(self, wish):
+    def anyone(self, wish: bool) -> bool:
         wishes = self.strategy.experimental_distribute_values_from_function(lambda _: tf.constant(float(wish)))
         return bool(self.strategy.reduce("SUM", wishes, axis=None) > 0)
 
-    def failures(self):
+    def failures(self) -> AbstractContextManager:
         return failures()
 
     def _gather(self, text):
@@ -105,14 +108,14 @@ class MultiWorkerStrategy(tf.distribute.MultiWorkerMirroredStrategy):
     says so.
     """
 
-    def reduce(self, reduce_op, value, axis):
+    def reduce(self, reduce_op: Any, value: Any, axis: Any) -> Any:
         if keras.tree.is_nested(value):
             return keras.tree.map_structure(lambda part: self.experimental_local_results(part)[0], value)
         if axis == 0 and self.experimental_local_results(value)[0].shape.rank == 0:
             axis = None
         return super().reduce(reduce_op, value, axis)
 
-    def experimental_distribute_dataset(self, dataset, options=None):
+    def experimental_distribute_dataset(self, dataset: Any, options: Any = None) -> Any:
         """As the original, except that a dataset with the policy OFF is this worker's part of every batch already."""
         policy = dataset.options().experimental_distribute.auto_shard_policy
         if policy is not tf.data.experimental.AutoShardPolicy.OFF:
@@ -126,7 +129,7 @@ class MultiWorkerStrategy(tf.distribute.MultiWorkerMirroredStrategy):
 
 
 @contextlib.contextmanager
-def failures():
+def failures() -> Iterator[None]:
     """Makes one sentence of TensorFlow's error where another worker is gone.
 
     TensorFlow notices within some ten seconds, and nothing that was computed can be trusted then.

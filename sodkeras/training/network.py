@@ -6,6 +6,7 @@ import functools
 import inspect
 import itertools
 import pathlib
+from collections.abc import Iterable
 
 import keras
 
@@ -15,9 +16,10 @@ from sodkeras.keras_file import load_keras
 from sodkeras.keras_private import all_layers
 from sodkeras.layers import DepthwiseNonLocal
 from sodkeras.models import MODELS, SaliencyModel
+from sodkeras.training.settings import Settings
 
 
-def build_model(settings):
+def build_model(settings: Settings) -> SaliencyModel:
     """The network of some settings, with new weights.
 
     Raises:
@@ -28,7 +30,7 @@ def build_model(settings):
     arguments = settings.arguments
     if trained:
         arguments = trained.get_config() | {"preprocessing": trained.preprocessing} | arguments
-    parameters = inspect.signature(kind.__init__).parameters
+    parameters = inspect.signature(kind.__init__).parameters  # type: ignore[misc]  # Keras hides it behind __new__
     known = [name for name in parameters if name not in ("self", "kwargs")]
     unknown = sorted(set(settings.arguments) - set(known))
     if unknown:  # Keras would take them without a word
@@ -64,7 +66,7 @@ def build_model(settings):
 _STATISTICS = 500
 
 
-def load_weights(settings, model, batches=()):
+def load_weights(settings: Settings, model: keras.Model, batches: Iterable = ()) -> None:
     """Fills the model, or its backbone, with the weights that the settings name.
 
     Args:

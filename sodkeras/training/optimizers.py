@@ -1,14 +1,17 @@
 """What a run's settings mean to Keras: loss, learning rate, optimizer, weight decay."""
 
+from typing import Any, Self
+
 import keras
 from keras import ops
 
 from sodkeras import losses
 from sodkeras.callbacks import exempt_gammas
 from sodkeras.errors import SodkerasError
+from sodkeras.training.settings import Settings
 
 
-def make_loss(settings):
+def make_loss(settings: Settings) -> keras.losses.Loss:
     """The loss, from logits.
 
     Raises:
@@ -40,25 +43,25 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         then: the schedule behind it.
     """
 
-    def __init__(self, steps, then):
+    def __init__(self, steps: int, then: Any) -> None:
         super().__init__()
         self.steps = steps
         self.then = then
 
-    def __call__(self, step):
+    def __call__(self, step: Any) -> Any:
         step = ops.cast(step, "float32")
         rising = ops.convert_to_tensor(self.then(0)) * (step / self.steps)
         return ops.where(step < self.steps, rising, self.then(ops.maximum(step - self.steps, 0)))
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {"steps": self.steps, "then": keras.optimizers.schedules.serialize(self.then)}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Self:
         return cls(config["steps"], keras.optimizers.schedules.deserialize(config["then"]))
 
 
-def make_schedule(settings, steps_per_epoch):
+def make_schedule(settings: Settings, steps_per_epoch: int) -> Any:
     """The learning rate as a function of the optimizer's step.
 
     Args:
@@ -94,7 +97,7 @@ def make_schedule(settings, steps_per_epoch):
     return WarmUp(warm_up, schedule) if warm_up else schedule
 
 
-def make_optimizer(settings, model, steps_per_epoch):
+def make_optimizer(settings: Settings, model: keras.Model, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """The optimizer, built for the model's weights.
 
     Coupled weight decay is PyTorch's `weight_decay`: rate · w is added to the gradient of w, behind clipping and before

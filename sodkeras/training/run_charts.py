@@ -12,7 +12,7 @@ from sodkeras.training.run_folder import inside
 _LARGEST = 1e100
 
 
-def log_numbers(folder):
+def log_numbers(folder: pathlib.Path) -> list[dict[str, float]]:
     """The rows of a run's log.csv as dicts of numbers.
 
     Raises:
@@ -26,7 +26,7 @@ def log_numbers(folder):
     return rows
 
 
-def curves(runs):
+def curves(runs: dict[str, list[dict]]) -> list:
     """Charts of what a log holds, over the steps.
 
     Args:

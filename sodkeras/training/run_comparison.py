@@ -1,6 +1,8 @@
 """Several training runs on one page: where their settings differ, their curves in one chart, their scores."""
 
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 from sodkeras import report
 from sodkeras.errors import SodkerasError
@@ -8,7 +10,7 @@ from sodkeras.training.run_charts import curves, log_numbers
 from sodkeras.training.run_report import evaluation_parts, read_record, setting_rows
 
 
-def write_comparison(folders, path):
+def write_comparison(folders: Sequence[Any], path: Any) -> None:
     """Writes a page that compares runs, finished or not.
 
     Args:

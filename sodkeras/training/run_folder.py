@@ -7,9 +7,11 @@ import json
 import os
 import pathlib
 import platform
+from collections.abc import Sequence
 
 import keras
 
+from sodkeras.data.pairs import Pair
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, whole_file
 from sodkeras.training.settings import Settings
@@ -18,7 +20,7 @@ from sodkeras.training.settings import Settings
 _FREE = ("cache", "save_every", "samples", "prune", "fine_tune", "re_estimate")
 
 
-def run_record(settings, training, validation, origin):
+def run_record(settings: Settings, training: Sequence[Pair], validation: Sequence[Pair], origin: dict | None) -> dict:
     """What settings.json says.
 
     Args:
@@ -55,7 +57,7 @@ def _called(pair):
     return f"{pair.set}/{pair.stem}{chosen}"
 
 
-def inside(folder, path):
+def inside(folder: pathlib.Path, path: pathlib.Path) -> pathlib.Path:
     """A path under a run's folder, if that is where it leads.
 
     Raises:
@@ -66,7 +68,7 @@ def inside(folder, path):
     return path
 
 
-def open_run(folder, record):
+def open_run(folder: pathlib.Path, record: dict) -> None:
     """Writes settings.json into a run's folder, or finds it to be that of the same run.
 
     A start that failed before anything was trained leaves the folder free for other settings.

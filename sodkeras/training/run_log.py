@@ -3,14 +3,18 @@
 import io
 import math
 import numbers
+import os
 import pathlib
 import sys
 import time
+from collections.abc import Sequence
+from typing import TextIO
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
+from sodkeras.data.pairs import Pair
 from sodkeras.training.event_file import EventFile
 from sodkeras.training.log_file import read_log, write_log
 from sodkeras.training.safeguards import averaged_weights
@@ -55,15 +59,22 @@ class RunLog(_CountsSteps):
         every_epochs: how often maps are kept; default ten times in the run.
     """
 
-    def __init__(self, folder, samples=(), first_step=0, every_steps=20, every_epochs=None):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        samples: Sequence[Pair] = (),
+        first_step: int = 0,
+        every_steps: int = 20,
+        every_epochs: int | None = None,
+    ) -> None:
         super().__init__(first_step)
         self.folder = pathlib.Path(folder)
         self.every_steps = every_steps
         self.every_epochs = every_epochs
         self._samples = SampleMaps(self.folder / "samples", samples)
-        self._events = None
+        self._events: EventFile | None = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         path = self.folder / "log.csv"
         rows = read_log(path) if path.exists() else []
         self._rows = [row for row in rows if int(row["step"]) <= self.step]
@@ -74,18 +85,18 @@ class RunLog(_CountsSteps):
         except ImportError:
             self._events = None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_begin(epoch)
         self._start = time.monotonic()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         before = self.step
         super().on_train_batch_end(batch)
         if self._events and before // self.every_steps != self.step // self.every_steps:
             self._events.scalars({f"batch/{name}": value for name, value in _numbers(logs).items()}, self.step)
             self._events.flush()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         results = {"learning_rate": _learning_rate(self.model)} | _numbers(logs)
         row = {"epoch": epoch + 1, "step": self.step, "seconds": round(time.monotonic() - self._start, 2)}
         self._rows = [old for old in self._rows if int(old["step"]) < self.step]
@@ -105,7 +116,7 @@ class RunLog(_CountsSteps):
                 self._events.histogram("gamma", values, self.step)
             self._events.flush()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         if self._events:
             self._events.close()
 
@@ -128,15 +139,17 @@ class ProgressLine(_CountsSteps):
         interval: seconds between the lines of a log.
     """
 
-    def __init__(self, total_steps, batch, first_step=0, stream=None, interval=30):
+    def __init__(
+        self, total_steps: int, batch: int, first_step: int = 0, stream: TextIO | None = None, interval: float = 30
+    ) -> None:
         super().__init__(first_step)
         self.total_steps = total_steps
         self.batch = batch
         self.interval = interval
         self._stream = stream or sys.stderr or io.StringIO()  # a program without a console has none
 
-    def on_train_begin(self, logs=None):
-        self._start = None
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self._start: tuple[int, float] | None = None
         self._said = time.monotonic()
         self._bar = tqdm(
             total=self.total_steps,
@@ -147,12 +160,12 @@ class ProgressLine(_CountsSteps):
             bar_format="{percentage:3.0f}%|{bar}| {desc}",
         )
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         super().on_epoch_begin(epoch)
         self._epoch = f"epoch {epoch + 1}/{self.params['epochs']}"
         self._epoch_start = self.step, time.monotonic()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         before, now = self.step, time.monotonic()
         super().on_train_batch_end(batch)
         if self._start is None:  # the first step's time is mostly that of building the graph
@@ -164,10 +177,10 @@ class ProgressLine(_CountsSteps):
             self._said = now
             self._say(text)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._say(", ".join([self._epoch, *(f"{name} {value:.4g}" for name, value in _numbers(logs).items())]))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         self._bar.close()
 
     def _text(self, logs, now):

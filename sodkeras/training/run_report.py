@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import pathlib
 import re
 
@@ -19,7 +20,7 @@ from sodkeras.training.settings import read_recipe, recipe_names
 _WIDE = "24rem"
 
 
-def write_report(folder):
+def write_report(folder: str | os.PathLike) -> pathlib.Path:
     """Writes report.html into a run's folder, from what is there by now: the run may be unfinished.
 
     It shows where settings.json differs from the recipe, the curves of log.csv, the tables and plots under evaluation/
@@ -53,7 +54,7 @@ def write_report(folder):
     return folder / "report.html"
 
 
-def read_record(folder):
+def read_record(folder: pathlib.Path) -> dict:
     """A run's settings.json as a dict with "settings".
 
     Raises:
@@ -168,7 +169,7 @@ def _best_parts(rows):
     return [report.table(cells, ["validation", "last", "best", "in epoch"])] if cells else []
 
 
-def evaluation_parts(folder, record, title="Evaluation"):
+def evaluation_parts(folder: pathlib.Path, record: dict, title: str = "Evaluation") -> list[str]:
     """The table of a run's evaluation/scores.json with its conventions, and the curves beside it.
 
     Args:
@@ -218,7 +219,7 @@ def _picture(caption, path):
     )
 
 
-def setting_rows(record):
+def setting_rows(record: dict) -> list[list[str]]:
     """Every value of settings.json, `[[name, text], …]`."""
     rows = []
     for name, value in record.items():

@@ -4,6 +4,8 @@ import contextlib
 import math
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,11 +16,11 @@ from sodkeras.errors import SodkerasError
 class Interruption:
     """Turns the first Ctrl-C or SIGTERM into a wish, which `asked` holds; the second interrupts at once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked = False
 
     @contextlib.contextmanager
-    def listen(self):
+    def listen(self) -> Iterator[None]:
         """Listens while the block runs; only in the main thread, elsewhere signals do what they did."""
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -45,17 +47,18 @@ class NoNaN(keras.callbacks.Callback):
         first_step: steps that were made before this process.
     """
 
-    def __init__(self, data, first_step=0):
+    def __init__(self, data: Any, first_step: int = 0) -> None:
         super().__init__()
         self._data = data
         self._step = first_step
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         # Keras's running mean is no number from the first such step on.
-        if not math.isfinite(logs["loss"]):
+        loss = (logs or {})["loss"]
+        if not math.isfinite(loss):
             files = ", ".join(str(pair.picture) for pair in self._data.pairs_of_step(self._step))
             raise SodkerasError(
-                f"The loss is {logs['loss']} at step {self._step + 1}; start anew with a lower learning_rate, "
+                f"The loss is {loss} at step {self._step + 1}; start anew with a lower learning_rate, "
                 f"warm_up_epochs or clip_norm, or look at this batch's pictures and masks. Received: {files}"
             )
         self._step += 1
@@ -69,13 +72,15 @@ class KeepBest(keras.callbacks.Callback):
         best: the lowest error of the epochs before this process.
     """
 
-    def __init__(self, save, best=math.inf):
+    def __init__(self, save: Callable[[], None], best: float = math.inf) -> None:
         super().__init__()
         self._save = save
         self.best = best
 
-    def on_epoch_end(self, epoch, logs=None):
-        error = next((value for name, value in logs.items() if name.startswith("val_") and name.endswith("mae")), None)
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        error = next(
+            (value for name, value in (logs or {}).items() if name.startswith("val_") and name.endswith("mae")), None
+        )
         if error is not None and error < self.best:
             self._save()
             self.best = error
@@ -96,7 +101,15 @@ class KeepState(keras.callbacks.Callback):
         first_step: where training begins; within an epoch, the model's metrics hold the epoch's means so far.
     """
 
-    def __init__(self, checkpoints, steps_per_epoch, every, best, stop, first_step=0):
+    def __init__(
+        self,
+        checkpoints: Any,
+        steps_per_epoch: int,
+        every: int,
+        best: KeepBest,
+        stop: Callable[[], bool],
+        first_step: int = 0,
+    ) -> None:
         super().__init__()
         self._checkpoints = checkpoints
         self._steps_per_epoch = steps_per_epoch
@@ -104,20 +117,20 @@ class KeepState(keras.callbacks.Callback):
         self._best = best
         self._stop = stop
         self.step = first_step
-        self._means = None
+        self._means: list[np.ndarray] | None = None
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
         if self._means is None:
             # Under PyTorch, convert_to_numpy shows the variable's own memory.
             self._means = [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.metrics_variables]
 
-    def on_epoch_begin(self, epoch, logs=None):
-        if self.step % self._steps_per_epoch:  # fit has just set them to zero
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if self._means and self.step % self._steps_per_epoch:  # fit has just set them to zero
             for variable, value in zip(self.model.metrics_variables, self._means, strict=True):
                 variable.assign(value)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         self.step += 1
         # An epoch's last step is saved behind its validation.
         if self.step % self._steps_per_epoch:
@@ -125,7 +138,7 @@ class KeepState(keras.callbacks.Callback):
             if stop or self.step % self._every == 0:
                 self._save(stop)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self._save(self._stop())
 
     def _save(self, stop):
@@ -138,7 +151,7 @@ class KeepState(keras.callbacks.Callback):
 
 
 @contextlib.contextmanager
-def averaged_weights(model):
+def averaged_weights(model: keras.Model) -> Iterator[None]:
     """Within the block the model has the moving averages of its weights, if its optimizer keeps any."""
     if not model.optimizer.use_ema:
         yield

@@ -1,11 +1,14 @@
 """A few fixed pictures whose maps are kept while a network learns."""
 
+import pathlib
 import re
+from collections.abc import Iterator, Sequence
 
 import cv2
 import keras
 import numpy as np
 
+from sodkeras.data.pairs import Pair
 from sodkeras.data.samples import read_pair
 from sodkeras.files import whole_file
 from sodkeras.pictures import compositing, encode_jpeg, write_png
@@ -22,14 +25,14 @@ class SampleMaps:
         pairs: objects with `picture` and `mask`, paths, and `set`, the set's name.
     """
 
-    def __init__(self, folder, pairs):
+    def __init__(self, folder: pathlib.Path, pairs: Sequence[Pair]) -> None:
         self.folder = folder
         self._pairs = {
             re.sub(r"[^\w.-]+", "_", f"{number:02}-{pair.set}-{pair.picture.stem}"): pair
             for number, pair in enumerate(pairs, 1)
         }
 
-    def start(self, model, epoch):
+    def start(self, model: keras.Model, epoch: int) -> None:
         """Writes pictures and masks, and drops the maps that are later than an epoch, the one training goes on from.
 
         Args:
@@ -53,7 +56,7 @@ class SampleMaps:
             if int(path.stem.removeprefix("map-")) > epoch:
                 path.unlink()
 
-    def write(self, epoch):
+    def write(self, epoch: int) -> Iterator[tuple[str, np.ndarray]]:
         """Writes the maps of now.
 
         Args:

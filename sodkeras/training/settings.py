@@ -7,6 +7,7 @@ import importlib
 import pathlib
 import runpy
 import typing
+from collections.abc import Iterable
 
 from sodkeras.errors import SodkerasError
 
@@ -159,7 +160,7 @@ class Settings:
         if not good:
             raise SodkerasError(f"The setting {name} must be {what}. Received: {getattr(self, name)!r}")
 
-    def changed(self, changes):
+    def changed(self, changes: dict) -> "Settings":
         """These settings with some changed.
 
         Args:
@@ -183,17 +184,17 @@ class Settings:
             place[[first, *rest][-1]] = value
         return Settings(**values)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """A dict that JSON carries unchanged."""
         return {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
 
 
-def recipe_names():
+def recipe_names() -> list[str]:
     """The recipes that come with the package, sorted."""
     return sorted(path.stem for path in _RECIPES.glob("*.py") if path.stem != "__init__")
 
 
-def read_recipe(name, short=False):
+def read_recipe(name: str, short: bool = False) -> Settings:
     """The settings of a recipe.
 
     Args:
@@ -226,7 +227,7 @@ def read_recipe(name, short=False):
     return settings.changed(found["SHORT"]) if short else settings
 
 
-def parse_changes(texts):
+def parse_changes(texts: Iterable[str]) -> dict:
     """The changes that "KEY=VALUE" texts ask for, `{key: value}`; a value is a Python literal, or else a text.
 
     Raises:

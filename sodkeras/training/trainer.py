@@ -17,10 +17,12 @@ import json
 import math
 import os
 import pathlib
+from collections.abc import Sequence
 
 import keras
 
 from sodkeras.callbacks import DynamicWeightDecay
+from sodkeras.data.pairs import Pair
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, whole_file
 from sodkeras.keras_file import load_keras
@@ -35,9 +37,19 @@ from sodkeras.training.run_folder import open_run, run_record
 from sodkeras.training.run_log import ProgressLine, RunLog
 from sodkeras.training.run_report import write_report
 from sodkeras.training.safeguards import Interruption, KeepBest, KeepState, NoNaN, averaged_weights
+from sodkeras.training.settings import Settings
 
 
-def train(settings, training, folder, validation=(), tests=None, strategy="one", devices=None, origin=None):
+def train(
+    settings: Settings,
+    training: Sequence[Pair],
+    folder: str | os.PathLike,
+    validation: Sequence[Pair] = (),
+    tests: dict | None = None,
+    strategy: str = "one",
+    devices: int | None = None,
+    origin: dict | None = None,
+) -> None:
     """Runs settings to the end, from the beginning or from where the run in the folder was stopped.
 
     Args:
@@ -65,7 +77,7 @@ def train(settings, training, folder, validation=(), tests=None, strategy="one",
     if settings.prune:
         models |= _prune(settings, training, validation, folder, machines)
     if machines.is_chief:
-        sets = {}
+        sets: dict[str, list[Pair]] = {}
         for pair in validation:
             sets.setdefault(f"{pair.set} (validation)", []).append(pair)
         sets |= tests or {}

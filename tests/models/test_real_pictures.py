@@ -38,7 +38,7 @@ def test_every_network_is_tried():
     assert {kind for kind, _ in NETWORKS.values()} == set(MODELS.values())
 
 
-@pytest.mark.slow
+@pytest.mark.train
 @ALL
 def test_photos_give_maps_that_differ(name, examples):
     model, preprocessing = network(name)
@@ -50,7 +50,7 @@ def test_photos_give_maps_that_differ(name, examples):
     assert np.abs(maps[0] - maps[1]).mean() > 1e-3
 
 
-@pytest.mark.slow
+@pytest.mark.train
 @pytest.mark.reference
 @ALL
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])

@@ -108,7 +108,7 @@ def test_released_fine_tune_moves_statistics_as_the_released_code(golden, releas
         np.testing.assert_array_equal(weight, before)
 
 
-@pytest.mark.slow
+@pytest.mark.train
 @pytest.mark.reference
 def test_thresholds_give_the_parameters_of_pami_table_10(reference):
     model = csnet.from_state_dict(dict(np.load(reference / "reference/weights/csnet_L_x2_state.npz")))

@@ -72,7 +72,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.train
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_csnet_trains_stops_and_goes_on_without_tensorflow_as_with_it(folder, backend):
     if not importlib.util.find_spec(backend):

@@ -71,7 +71,7 @@ def trained(folder):
     return {strategy: results("train", strategy, folder) for strategy in ("one", *SEVERAL)}
 
 
-@pytest.mark.slow
+@pytest.mark.train
 @pytest.mark.parametrize("strategy", SEVERAL)
 def test_several_devices_train_as_one(trained, strategy):
     """Plain and dynamic weight decay, Adam, a metric, and a validation set that is odd."""
@@ -86,7 +86,7 @@ def test_several_devices_train_as_one(trained, strategy):
                 np.testing.assert_allclose(process[key], expected, rtol=tolerance, atol=tolerance, err_msg=key)
 
 
-@pytest.mark.slow
+@pytest.mark.train
 @pytest.mark.parametrize("strategy", ["one", *SEVERAL])
 def test_statistics_are_the_global_batch_s_only_if_in_step(trained, strategy):
     """Otherwise a process has those of the part of the batch that its first device saw."""
@@ -102,7 +102,7 @@ def test_statistics_are_the_global_batch_s_only_if_in_step(trained, strategy):
         np.testing.assert_allclose(process["statistics|False"], moments(part), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.train
 def test_a_model_trained_on_several_devices_loads_without_them(folder, trained):
     (one,) = trained["one"]
     model = keras.models.load_model(folder / "model.keras")  # the chief's of two workers
@@ -112,7 +112,7 @@ def test_a_model_trained_on_several_devices_loads_without_them(folder, trained):
     assert norms and not any(norm.synchronized for norm in norms)
 
 
-@pytest.mark.slow
+@pytest.mark.train
 def test_two_workers_read_disjoint_halves_of_the_same_batches(folder):
     (one,), two = results("parts", "one", folder), results("parts", "multiworker", folder)
     for key, batch in one.items():
@@ -120,7 +120,7 @@ def test_two_workers_read_disjoint_halves_of_the_same_batches(folder):
         assert len(two[0][key]) == len(batch) // 2
 
 
-@pytest.mark.slow
+@pytest.mark.train
 def test_workers_that_disagree_all_end_with_the_difference(folder):
     processes = run("agree", "multiworker", folder, [('{"batch": 8}',), ('{"batch": 16}',)])
     for process in processes:
@@ -129,14 +129,14 @@ def test_workers_that_disagree_all_end_with_the_difference(folder):
         assert 'Received: …{"batch": 16}… of worker 1' in process.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.train
 def test_workers_that_agree_know_what_any_of_them_wishes(folder):
     processes = run("agree", "multiworker", folder, [("the same",)] * 2)
     assert [json.loads(process.stdout.splitlines()[-1])["chief"] for process in processes] == [True, False]
     assert all(np.load(folder / f"multiworker{index}.npz")["anyone"] for index in range(2))
 
 
-@pytest.mark.slow
+@pytest.mark.train
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_worker_that_is_killed_ends_the_others(folder, number):
     processes = run("die", "multiworker", folder, [(str(number),)] * 2)

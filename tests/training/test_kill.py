@@ -60,7 +60,7 @@ def weights(path):
     return [values.tobytes() for values in keras.models.load_model(path).get_weights()]
 
 
-@pytest.mark.slow
+@pytest.mark.train
 def test_a_run_that_is_killed_four_times_ends_with_the_same_bits(data_folder, tmp_path):
     whole = start(tmp_path, data_folder, "whole")
     assert whole.wait() == 0, (tmp_path / "whole.txt").read_text()
@@ -98,7 +98,7 @@ def start_two(folder, data_folder, out):
         yield start(folder, data_folder, out, "--strategy=multiworker", *OF_TWO, log=log, TF_CONFIG=cluster)
 
 
-@pytest.mark.slow
+@pytest.mark.train
 def test_a_run_of_two_workers_of_which_one_is_killed_goes_on_to_the_same_weights(data_folder, tmp_path):
     def said(out, index):
         return (tmp_path / f"{out}{index}.txt").read_text()

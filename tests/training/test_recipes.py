@@ -33,7 +33,7 @@ SMALL = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.train
 @pytest.mark.parametrize("name", SMALL)
 def test_a_recipe_trains(name, pairs, tmp_path, monkeypatch, request):
     if name != "csnet":  # one recipe as it is

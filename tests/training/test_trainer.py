@@ -120,7 +120,7 @@ def whole(data_folder, tmp_path_factory):
         pytest.param(EVERYTHING, 3, id="everything, between checkpoints"),
         pytest.param(EVERYTHING, 5, id="everything, behind one"),
         pytest.param(EVERYTHING, 8, id="everything, at an epoch's end"),
-        pytest.param(DYNAMIC, 5, id="CSNet under dynamic decay", marks=pytest.mark.slow),
+        pytest.param(DYNAMIC, 5, id="CSNet under dynamic decay", marks=pytest.mark.train),
     ],
 )
 def test_an_interrupted_run_ends_with_the_same_bits(settings, pairs, tmp_path, whole, at_step, changes, step):
@@ -185,7 +185,7 @@ def test_statistics_are_those_of_the_training_pictures(settings, pairs, tmp_path
     assert float(keras.ops.max(keras.ops.abs(means[0] - expected))) > 0.01
 
 
-@pytest.mark.slow
+@pytest.mark.train
 def test_a_network_can_be_trained_as_it_is_used(settings, pairs, tmp_path, without_xla):
     """Without the batches' statistics batch norms keep theirs, while all else learns."""
     settings = dataclasses.replace(settings, **CSNET, epochs=1, learning_rate=1e-4, re_estimate=4)
@@ -202,7 +202,7 @@ def test_a_network_can_be_trained_as_it_is_used(settings, pairs, tmp_path, witho
     assert {path.split("/")[-1] for path in changed[False]} == {"kernel", "gamma", "beta", "alpha", "bias"}
 
 
-@pytest.mark.slow
+@pytest.mark.train
 def test_a_network_is_pruned_and_fine_tuned_in_a_run_of_its_own(settings, pairs, tmp_path, without_xla):
     settings = dataclasses.replace(
         settings,
