@@ -80,7 +80,7 @@ def run(flag_values, arguments):
 
     from sodkeras.complexity import complexity
     from sodkeras.files import whole_file
-    from sodkeras.pruning import reconstruct
+    from sodkeras.pruning import prune
 
     model = load_model(name)
     wanted = model.preprocessing
@@ -89,7 +89,14 @@ def run(flag_values, arguments):
     chosen = found[:: max(1, -(-len(found) // flag_values.limit))]
     names, pictures, *resized = _read(chosen, *dict.fromkeys((model.preprocessing, wanted)))
     try:
-        network, errors = reconstruct(model, pictures, flag_values.tolerance, filters, flag_values.seed, *resized)
+        network, _, errors = prune(
+            model,
+            pictures,
+            tolerance=flag_values.tolerance,
+            filters=filters,
+            seed=flag_values.seed,
+            resized=resized[0] if resized else None,
+        )
     except ValueError as error:
         raise SodkerasError(str(error)) from None
     network.name = out.stem  # files made of it are called so

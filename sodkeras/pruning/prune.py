@@ -1,56 +1,58 @@
-"""Taking channels out of a trained CSNet."""
+"""One way to prune any network that can be pruned."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
 
-from sodkeras.models.csnet import CSNet
-from sodkeras.pruning.channels import Channels
-from sodkeras.pruning.criteria import CRITERIA
-
-#: What the papers prune γ at (ECCV 2020, Sec. 3.4).
-THRESHOLD = 1e-20
+from sodkeras.errors import SodkerasError
+from sodkeras.models import CSNet, SaliencyModel, U2Net
+from sodkeras.pruning.prune_csnet import prune_csnet
+from sodkeras.pruning.reconstruct import reconstruct
 
 
-def prune(model, criterion="gamma", threshold=None, ratio=None):
-    """A smaller CSNet with the channels that matter, and its channel plan.
+class Pruned(NamedTuple):
+    """A smaller network out of a trained one.
 
-    The channels of each gOctConv and of each scale's dilated convolutions are scored; the depthwise units of a block
-    lose those that the block's gOctConv loses. Weights, batch norms with their statistics, and slopes of the surviving
-    channels are carried over. What removed channels added behind them (their β, above all) is lost, so that statistics
-    should be estimated anew: see `sodkeras.pruning.re_estimate_statistics`.
+    Attributes:
+        model: the new network, a model of its own.
+        arguments: what its constructor gets that the old one's did not: a CSNet's `plan`, a U²-Net's `variant`.
+        lost: by convolution, which share of its output's variance is lost on the pictures; {} for a CSNet, whose
+            weights are carried over as they are.
+    """
+
+    model: SaliencyModel
+    arguments: dict[str, Any]
+    lost: dict[str, float]
+
+
+def prune(model: SaliencyModel, pictures: np.ndarray | Sequence | None = None, **how: Any) -> Pruned:
+    """Takes channels out of a trained network.
+
+    A CSNet loses channels whose scale has decayed (`prune_csnet`); estimate its batch norms' statistics anew afterwards
+    (`re_estimate_statistics`), and train it on. A U²-Net loses channels that follow from others on pictures, and its
+    convolutions are fitted to what they computed before (`reconstruct`).
 
     Args:
-        model: a `CSNet`.
-        criterion: a name in `CRITERIA`, or a function of the same form.
-        threshold: channels with a score under it are removed, everywhere alike; the default for "gamma" is 1e-20.
-        ratio: instead of a threshold, the share, from 0 to under 1, that is removed from each layer and scale. Under
-            "gamma", channels under 1e-20 are removed in any case: they cost as much as others and add nothing.
+        model: a trained `CSNet` or `U2Net`.
+        pictures: of a U²-Net: `[N, H, W, 3]`, preprocessed, 20 or more; a CSNet takes none.
+        **how: further arguments of the two functions: "criterion", "threshold", "ratio"; "tolerance", "filters",
+            "seed", "resized".
 
     Returns:
-        `(pruned model, plan)`; the plan is described in `sodkeras.models.channel_plan`.
+        A `Pruned`.
 
     Raises:
-        SodkerasError: if a dead path would be left: a block, a fused stage or the fusion without channels.
-        ValueError: for another network, or without exactly one of threshold and ratio.
+        SodkerasError: for another network, or where no path would be left through it.
+        ValueError: for arguments that do not go together.
     """
-    if not isinstance(model, CSNet):
-        raise ValueError(f"prune takes a CSNet. Received: {type(model).__name__}")
-    if threshold is None and ratio is None and criterion == "gamma":
-        threshold = THRESHOLD
-    if (threshold is None) == (ratio is None) or not (ratio is None or 0 <= ratio < 1):
-        raise ValueError(
-            "prune needs either a threshold or a ratio from 0 to under 1. Received: "
-            f"threshold={threshold}, ratio={ratio}"
-        )
-    if not callable(criterion) and criterion not in CRITERIA:
-        raise ValueError(f"The criterion is a function or one of {sorted(CRITERIA)}. Received: {criterion!r}")
-    score = criterion if callable(criterion) else CRITERIA[criterion]
-
-    def surviving(norm, filters):
-        scores = np.asarray(score(ops.convert_to_numpy(norm.gamma), filters))
-        if ratio is None:
-            return np.flatnonzero(scores >= threshold)
-        gone = np.count_nonzero(scores < THRESHOLD) if criterion == "gamma" else 0
-        return np.sort(np.argsort(scores, kind="stable")[max(int(ratio * len(scores)), gone) :])
-
-    return Channels(model, surviving).network()
+    match model:
+        case CSNet():
+            if pictures is not None:
+                raise ValueError("A CSNet is pruned by its own weights, without pictures. Received: pictures")
+            network, plan = prune_csnet(model, **how)
+            return Pruned(network, {"plan": plan}, {})
+        case U2Net():
+            network, lost = reconstruct(model, () if pictures is None else pictures, **how)
+            return Pruned(network, {"variant": network.variant}, lost)
+    raise SodkerasError(f"A CSNet and a U²-Net can be pruned. Received: {type(model).__name__}")

@@ -5,7 +5,7 @@ from keras import ops
 
 from sodkeras.models.csnet import CSNet
 from sodkeras.pruning.channels import Channels
-from sodkeras.pruning.prune import THRESHOLD
+from sodkeras.pruning.prune_csnet import THRESHOLD
 
 
 def revive(model, threshold=THRESHOLD):

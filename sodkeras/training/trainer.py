@@ -185,7 +185,7 @@ def _prune(settings, training, validation, folder, machines):
     chief = machines.is_chief
     if chief and not (initial.exists() and how_file.exists() and how_file.read_text(encoding="utf-8") == how):
         try:
-            pruned, plan = prune(load_keras(trained), **settings.prune)
+            pruned, arguments, _ = prune(load_keras(trained), **settings.prune)
         except (TypeError, ValueError) as error:
             raise SodkerasError(
                 f"The network cannot be pruned so; change the setting prune, and the same command prunes what was "
@@ -194,7 +194,7 @@ def _prune(settings, training, validation, folder, machines):
         with whole_file(initial) as temporary:
             pruned.save(temporary)
         _re_estimate(initial, training_data(settings, pruned.preprocessing, training), settings.re_estimate or 50)
-        for path, text in ((plan_file, json.dumps(plan)), (how_file, how)):
+        for path, text in ((plan_file, json.dumps(arguments["plan"])), (how_file, how)):
             with whole_file(path) as temporary:
                 temporary.write_text(text, encoding="utf-8")
     machines.check_agreement("pruned")  # nobody goes on before the files are there

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from pruning.test_prune import noise, random_network
+from pruning.test_prune_csnet import noise, random_network
 
 from sodkeras.models import U2Net
-from sodkeras.pruning import prune, revive
+from sodkeras.pruning import prune_csnet, revive
 
 GONE = 1e-25
 
@@ -48,7 +48,7 @@ def test_it_is_as_large_as_before_and_computes_what_pruning_leaves(arguments):
     assert revived.channels == model.channels
     assert all((np.abs(keras.ops.convert_to_numpy(norm.gamma)) > GONE).all() for _, norm in norms(revived))
     x = noise(2, 32, 32, 3)
-    expected = prune(model)[0](x)["saliency_logits"]
+    expected = prune_csnet(model)[0](x)["saliency_logits"]
     np.testing.assert_allclose(revived(x)["saliency_logits"], expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 

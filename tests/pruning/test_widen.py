@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from pruning.test_prune import SMALL, noise, random_network
+from pruning.test_prune_csnet import SMALL, noise, random_network
 
 from sodkeras.models import CSNet, U2Net
 from sodkeras.pruning import widen

@@ -110,7 +110,7 @@ def main(_):
     from sodkeras.complexity import complexity
     from sodkeras.errors import SodkerasError
     from sodkeras.keras_file import load_keras
-    from sodkeras.pruning import fine_tune, plots, prune, re_estimate_statistics
+    from sodkeras.pruning import fine_tune, plots, prune_csnet, re_estimate_statistics
 
     size = FLAGS.size
     pictures, masks, held_out = read(pathlib.Path(FLAGS.data), size)
@@ -156,7 +156,7 @@ def main(_):
         note(decay, "", "trained", models[decay], None if FLAGS.reuse else time.monotonic() - start)
         for cut, arguments in cuts.items():
             try:
-                pruned, plan = prune(models[decay], **arguments)
+                pruned, plan = prune_csnet(models[decay], **arguments)
             except SodkerasError as error:
                 print(error)
                 note(decay, cut, "refused: a block would have no channels left")
