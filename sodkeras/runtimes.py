@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -185,7 +186,7 @@ class LiteRTRuntime:
 # What half precision and resizing add to the ends of [0, 1].
 _ROUNDING = 0.01
 # Interpreters of the process that this one was forked from.
-_LEFT_BEHIND = []
+_LEFT_BEHIND: list[Any] = []
 
 
 def open_runtime(source, threads=None):

@@ -67,7 +67,7 @@ def _here(flag_values, paths):
     import numpy as np
 
     from sodkeras.pictures import read_picture
-    from sodkeras.tflite.timing.benchmark import benchmark_file, profile_file
+    from sodkeras.tflite.timing.benchmark import benchmark, profile_file
 
     if flag_values.picture:
         picture = read_picture(flag_values.picture)
@@ -76,7 +76,7 @@ def _here(flag_values, paths):
     measured = picture, flag_values.threads, flag_values.runs, flag_values.warmup
     rows = []
     for path in paths:
-        rows.append(benchmark_file(path, *measured))
+        rows.append(benchmark(path, *measured))
         print(f"{path}: {rows[-1]['delegation']}")
         if flag_values.profile:
             _print_profile(profile_file(path, *measured), flag_values.top)

@@ -154,8 +154,8 @@ def run(flag_values, arguments):
         out = pathlib.Path(flag_values.out)
         written = [*table.write(out), *write_curves(out, curves)]
         print(f"{', '.join(path.name for path in written)} in {out}")
-    for path, error in failures:
-        print(f"sodkeras evaluate: {path} failed: {error}", file=sys.stderr)
+    for path, reason in failures:
+        print(f"sodkeras evaluate: {path} failed: {reason}", file=sys.stderr)
     return 1 if failures else 0
 
 

@@ -83,6 +83,6 @@ def run(flag_values, arguments):
     done = len(pictures) - len(failures)
     if done:
         print(f"{done} of {len(pictures)} pictures done, {', '.join(flag_values.write)} in {folder}")
-    for path, error in failures:
-        print(f"sodkeras predict: {path} failed: {error}", file=sys.stderr)
+    for path, reason in failures:
+        print(f"sodkeras predict: {path} failed: {reason}", file=sys.stderr)
     return 1 if failures else 0

@@ -17,15 +17,12 @@ example:
   sodkeras verify u2netp-320x320-float32.tflite --source=u2netp --pictures=photos/
 """
 
-import dataclasses
 import functools
-import json
-import pathlib
 
 from absl import flags
 
 from sodkeras.commands.mask_value import define_mask_value
-from sodkeras.errors import SodkerasError, UsageError
+from sodkeras.errors import UsageError
 
 _LIMITS = {
     "largest": "Largest difference of any pixel, at most.",
@@ -63,94 +60,39 @@ def run(flag_values, arguments):
     from tqdm import tqdm
 
     from sodkeras.commands.startup import open_predictor
-    from sodkeras.metrics.folders import by_stem
-    from sodkeras.pictures import find_pictures, read_picture
-    from sodkeras.pictures.masks import read_mask
-    from sodkeras.runtimes import LiteRTRuntime
-    from sodkeras.tflite.check.agreement import TOLERANCES, Tolerance, compare
-    from sodkeras.tflite.check.census import take_census
-    from sodkeras.tflite.check.ground_truth import GroundTruthScores, violations
-    from sodkeras.tflite.numerics import is_delegated
+    from sodkeras.tflite.check.verify import verify
 
     if len(arguments) != 1 or not flag_values.source or not flag_values.pictures:
         raise UsageError("name one .tflite file, --source=MODEL and --pictures=FOLDER")
-    path = pathlib.Path(arguments[0])
-    pictures = {str(picture): picture for picture in find_pictures(flag_values.pictures)}
-    masks = by_stem(flag_values.masks) if flag_values.masks else {}
-    if masks and not masks.keys() & {picture.stem for picture in pictures.values()}:
-        raise SodkerasError(f"No mask has the name of a picture. Received: --masks={flag_values.masks}")
-    candidate = LiteRTRuntime(path)
-    reference = open_predictor(flag_values.source).runtime
-    read = functools.partial(read_mask, value=flag_values.mask_value)
-    scores = GroundTruthScores(masks, candidate.preprocessing, read)
-    agreement = compare(
-        reference,
-        candidate,
-        ((name, read_picture(picture)) for name, picture in pictures.items()),
-        lambda pairs: tqdm(pairs, total=len(pictures), unit="picture"),
-        lambda name, *maps: scores.update(pictures[name].stem, *maps),
+    found = verify(
+        arguments[0],
+        open_predictor(flag_values.source),
+        flag_values.pictures,
+        flag_values.masks,
+        flag_values.mask_value,
+        flag_values.delegated,
+        functools.partial(tqdm, unit="picture"),
+        **{name: flag_values[name].value for name in _LIMITS if flag_values[name].value is not None},
     )
-
-    asked = {name: flag_values[name].value for name in _LIMITS if flag_values[name].value is not None}
-    tolerance = dataclasses.replace(TOLERANCES.get(candidate.numerics, Tolerance()), **asked)
-    census = take_census(candidate.interpreter)
-    must = is_delegated(candidate.numerics) if flag_values.delegated is None else flag_values.delegated
-    problems = agreement.violations(tolerance) + census.problems(must)
-    truth = scores.result()
-    if truth:
-        problems += violations(truth, tolerance)
-    _print(path, candidate, flag_values.source, agreement, census, truth, tolerance)
-    report = {
-        "file": path.name,
-        "numerics": candidate.numerics,
-        "source": pathlib.Path(flag_values.source).name,
-        "versions": candidate.metadata.get("versions"),
-        "agree": not problems,
-        "problems": problems,
-        "limits": dataclasses.asdict(tolerance),
-        "summary": agreement.summary(),
-        "ground_truth": truth,
-        "census": census.to_dict(),
-        "pictures": [
-            {"name": pathlib.Path(name).name, "iou": iou, "mae": mae, "largest": largest}
-            for name, iou, mae, largest in zip(
-                agreement.names, agreement.iou, agreement.mae, agreement.largest, strict=True
-            )
-        ],
-    }
-    _write(path, report, agreement, flag_values.sheet, pictures, masks, read, reference, candidate)
-    print("they agree" if not problems else f"they do not agree: {'; '.join(problems)}")
-    return 1 if problems else 0
+    _print(found, flag_values.source)
+    print(f"written: {', '.join(map(str, found.write(flag_values.sheet)))}")
+    print("they agree" if not found.problems else f"they do not agree: {'; '.join(found.problems)}")
+    return 1 if found.problems else 0
 
 
-def _print(path, candidate, source, agreement, census, truth, tolerance):
+def _print(found, source):
     from tabulate import tabulate
 
-    rows = []
-    for name, value in {**agreement.summary(), **(truth or {})}.items():
+    rows, truth = [], found.ground_truth
+    for name, value in {**found.agreement.summary(), **(truth or {})}.items():
         if name in _LIMITS:
-            limit = getattr(tolerance, name)
+            limit = getattr(found.tolerance, name)
             sign = "at least" if name.endswith("iou") else "at most"
             limit = "" if limit is None else f"{sign} {limit:g}"
             rows.append([_LIMITS[name].split(",")[0].lower(), f"{value:.4g}", limit])
-    print(f"{path} ({candidate.numerics}) against {source}, {len(agreement.names)} pictures")
+    print(f"{found.path} ({found.numerics}) against {source}, {len(found.agreement.names)} pictures")
     print(tabulate(rows, headers=["", "measured", "limit"], disable_numparse=True))
     if truth:
         for name in ("source", "file"):
             print(f"{name}: maxF {truth[name]['max_f']:.4f}, MAE {truth[name]['mae']:.4f} ({truth['pictures']} masks)")
-    print(census.partitions)
-
-
-def _write(path, report, agreement, count, pictures, masks, read, reference, candidate):
-    from sodkeras.files import whole_file
-    from sodkeras.tflite.check.contact_sheet import write_contact_sheet
-
-    written = [path.with_suffix(".verify.json")]
-    with whole_file(written[0]) as temporary:
-        temporary.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    worst = agreement.worst_first()[:count]
-    if worst:
-        written.append(path.with_suffix(".verify.png"))
-        rows = [(pictures[agreement.names[index]], f"IoU {agreement.iou[index]:.3f}") for index in worst]
-        write_contact_sheet(written[1], rows, masks, read, reference, candidate)
-    print(f"written: {', '.join(map(str, written))}")
+    print(found.census.partitions)

@@ -41,7 +41,7 @@ class SaliencyModel(keras.Model):
     """
 
     #: What the names of its backbone's layers start with; None for a network that has no backbone.
-    backbone = None
+    backbone: str | None = None
     #: False: `fit` trains the network as it is used, batch norms with the statistics that they have.
     batch_statistics = True
 

@@ -24,12 +24,12 @@ import keras
 from sodkeras.callbacks import DynamicWeightDecay
 from sodkeras.data.pairs import Pair
 from sodkeras.errors import SodkerasError
+from sodkeras.evaluation import evaluate
 from sodkeras.files import read_bytes, whole_file
 from sodkeras.keras_file import load_keras
 from sodkeras.pruning import prune, re_estimate_statistics
 from sodkeras.training import distribution, optimizers
 from sodkeras.training.checkpoints import Checkpoints
-from sodkeras.training.evaluation import evaluate
 from sodkeras.training.feeding import file_errors, training_data, validation_data
 from sodkeras.training.map_error import MapError
 from sodkeras.training.network import build_model, load_weights

@@ -36,7 +36,7 @@ def main(_):
     from sodkeras.tflite.check.partitions import count_partitions
     from sodkeras.tflite.convert import convert
     from sodkeras.tflite.quantize_train import quantize_train
-    from sodkeras.tflite.timing.benchmark import benchmark_file
+    from sodkeras.tflite.timing.benchmark import benchmark
 
     out = pathlib.Path(FLAGS.out)
     found = find_pictures([FLAGS.pictures])
@@ -62,7 +62,7 @@ def main(_):
     rows, float_ms = [], None
     for numerics, path in paths.items():
         runtime = LiteRTRuntime(path)
-        milliseconds = benchmark_file(path, picture, runs=20, warmup=3)["inference_median_ms"]
+        milliseconds = benchmark(path, picture, runs=20, warmup=3)["inference_median_ms"]
         float_ms = float_ms or milliseconds
         row = {"network": runtime.name, "numerics": numerics, "pictures": len(pairs)} | _score(runtime, pairs)
         row |= {"time_to_float": f"{milliseconds / float_ms:.2f}"}

@@ -68,9 +68,7 @@ def measure(runtime: Any, picture: np.ndarray, runs: int = 20, warmup: int = 3) 
     return {name: np.array(values) for name, values in times.items()}
 
 
-def benchmark_file(
-    path: str | os.PathLike, picture: np.ndarray, threads: int = 1, runs: int = 20, warmup: int = 3
-) -> dict:
+def benchmark(path: str | os.PathLike, picture: np.ndarray, threads: int = 1, runs: int = 20, warmup: int = 3) -> dict:
     """Times one `.tflite` file in a process of its own, so that its peak memory is its own too.
 
     Args:
@@ -122,7 +120,7 @@ def _benchmark_here(path, picture, threads, runs, warmup):
 def profile_file(
     path: str | os.PathLike, picture: np.ndarray, threads: int = 1, runs: int = 20, warmup: int = 3
 ) -> Any:
-    """Times the operators of one `.tflite` file; arguments as in `benchmark_file`.
+    """Times the operators of one `.tflite` file; arguments as in `benchmark`.
 
     Returns:
         See `sodkeras.tflite.timing.operator_profile.profile`.

@@ -68,7 +68,7 @@ class Phone:
 
         Args:
             path: the file, with or without this project's metadata.
-            threads, runs, warmup: as in `sodkeras.tflite.timing.benchmark.benchmark_file`.
+            threads, runs, warmup: as in `sodkeras.tflite.timing.benchmark.benchmark`.
             profile: have the operators timed as well.
 
         Returns:

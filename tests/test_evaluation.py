@@ -7,7 +7,7 @@ import numpy as np
 
 from helpers import tiny_model, write_photo
 from sodkeras.data import find_pairs
-from sodkeras.training.evaluation import evaluate
+from sodkeras.evaluation import evaluate
 
 
 def make_set(folder, values):
