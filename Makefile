@@ -1,4 +1,4 @@
-.PHONY: install lint test demo bench android web arm
+.PHONY: install lint check test demo bench android web arm
 
 install:
 	pip install -e ".[test]"
@@ -6,6 +6,11 @@ install:
 lint:
 	ruff check .
 	ruff format --check .
+
+# All that needs no other process, no training, browser, JVM or research data: a few minutes.
+check: lint
+	mypy
+	python -m pytest -n 2 --dist=loadfile -m "not (process or train or browser or jvm or reference)"
 
 test:
 	python -m pytest

@@ -13,7 +13,18 @@ from sodkeras.tflite import child_process
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 prepare_tensorflow()
+#: The markers that every test of a folder has.
+_OF_FOLDER = {"android_demo": "jvm", "training_scripts": "train", "web_demo": "browser"}
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        marker = _OF_FOLDER.get(item.path.relative_to(REPOSITORY / "tests").parts[0])
+        if marker:
+            item.add_marker(marker)
+        if "reference" in item.fixturenames:
+            item.add_marker("reference")
 
 
 @pytest.fixture(scope="session")

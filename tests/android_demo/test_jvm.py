@@ -102,7 +102,6 @@ def test_the_app_asks_for_the_camera_and_nothing_else():
     assert re.findall(r'uses-permission[^>]*android:name="([\w.]+)"', manifest) == ["android.permission.CAMERA"]
 
 
-@pytest.mark.slow
 def test_an_apk_can_be_packed():
     """Without anything to convert or fetch: with the network in the package."""
     for tool in ("javac", "aapt", "aapt2", "zipalign", "apksigner"):

@@ -23,7 +23,7 @@ def u2netp(reference):
     return weights.load_model("u2netp")
 
 
-@pytest.mark.slow
+@pytest.mark.train
 @pytest.mark.reference
 @pytest.mark.parametrize(
     ("source", "numerics", "every", "median_iou"),

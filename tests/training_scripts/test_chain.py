@@ -37,7 +37,6 @@ def test_the_share_that_is_kept_is_the_one_that_was_agreed(reference):
     assert (len(found), len(kept)) == (10_532, 532)
 
 
-@pytest.mark.slow
 @pytest.mark.reference
 def test_a_dnl_is_made_by_the_command_in_its_card(pairs, tmp_path, reference, examples):
     encoder = reference / "reference/weights/mobilenet_v2_1.0_224_quant.tflite"
@@ -55,7 +54,6 @@ def test_a_dnl_is_made_by_the_command_in_its_card(pairs, tmp_path, reference, ex
     assert again.returncode == 0 and "pictures to train on" not in again.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "stages"),
     [("csnet_l_x1", {"small": 128, "whole": 192}), ("u2netp_pruned_224", {"whole": 64})],

@@ -106,7 +106,6 @@ def test_maps_of_the_networks_in_the_package_are_pythons(look, build, examples):
         np.testing.assert_allclose(network_map, expected, rtol=0, atol=tolerance, err_msg=f"{model} {name}")
 
 
-@pytest.mark.slow
 @pytest.mark.reference
 def test_maps_of_the_released_network_are_pythons(look, build, examples, reference, tmp_path):
     """U²-Net† in float; in 8 bits, with some layers in float, are those out of it in the package."""
@@ -119,7 +118,6 @@ def test_maps_of_the_released_network_are_pythons(look, build, examples, referen
         check_float(found, tmp_path, photo_path, tolerance=2e-5)
 
 
-@pytest.mark.slow
 def test_a_photo_of_50_megapixels(look, page, models, pictures):
     """The network sees the photo itself; the result is as large as a phone can hold."""
     path = pictures / "huge.jpg"
@@ -134,7 +132,6 @@ def test_a_photo_of_50_megapixels(look, page, models, pictures):
     assert width / height == pytest.approx(8660 / 5774, rel=1e-3)
 
 
-@pytest.mark.slow
 def test_the_page_behaves(node, page, pictures):
     """All that a visitor does, in web_demo/tests/page.test.mjs."""
     environment = os.environ | {"DIST": str(page), "PICTURES": str(pictures)}

@@ -131,10 +131,15 @@ def verify(
     reference = (model if isinstance(model, Predictor) else Predictor(model)).runtime
     read = functools.partial(read_mask, value=mask_value)
     scores = GroundTruthScores(by_name, candidate.preprocessing, read)
+
+    def named_pictures():  # no bar before the two are found to go together
+        for name in progress(list(found)):
+            yield name, read_picture(found[name])
+
     agreement = compare(
         reference,
         candidate,
-        ((name, read_picture(found[name])) for name in progress(list(found))),
+        named_pictures(),
         observe=lambda name, *maps: scores.update(found[name].stem, *maps),
     )
     tolerance = dataclasses.replace(TOLERANCES.get(candidate.numerics, Tolerance()), **limits)

@@ -147,7 +147,7 @@ def csnet(size=(32, 48)):
     return model
 
 
-@pytest.mark.slow
+@pytest.mark.train
 def test_csnet_is_one_partition_in_float_and_in_8_bits_and_stays_what_it_was(tmp_path):
     model = csnet()
     photos = [write_photo(tmp_path / f"{seed}.png", seed=seed) for seed in range(4)]
