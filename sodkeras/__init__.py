@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 from sodkeras.registration import register_with_keras
 
-if TYPE_CHECKING:
-    from sodkeras.errors import SodkerasError
-    from sodkeras.evaluation import evaluate
-    from sodkeras.models import CII, DNL, CSFResNet, CSNet, U2Net
-    from sodkeras.predictor import Predictor
-    from sodkeras.preprocessing import Preprocessing
-    from sodkeras.pruning.prune import prune
-    from sodkeras.tflite.check.verify import verify
-    from sodkeras.tflite.convert import convert
-    from sodkeras.tflite.quantize_train import quantize_train
-    from sodkeras.tflite.timing.benchmark import benchmark
-    from sodkeras.training.trainer import train
-    from sodkeras.weights import load_model
+if TYPE_CHECKING:  # each as itself: for type checkers, and not unused
+    from sodkeras.errors import SodkerasError as SodkerasError
+    from sodkeras.evaluation import evaluate as evaluate
+    from sodkeras.models import CII as CII
+    from sodkeras.models import DNL as DNL
+    from sodkeras.models import CSFResNet as CSFResNet
+    from sodkeras.models import CSNet as CSNet
+    from sodkeras.models import U2Net as U2Net
+    from sodkeras.predictor import Predictor as Predictor
+    from sodkeras.preprocessing import Preprocessing as Preprocessing
+    from sodkeras.pruning.prune import prune as prune
+    from sodkeras.tflite.check.verify import verify as verify
+    from sodkeras.tflite.convert import convert as convert
+    from sodkeras.tflite.quantize_train import quantize_train as quantize_train
+    from sodkeras.tflite.timing.benchmark import benchmark as benchmark
+    from sodkeras.training.trainer import train as train
+    from sodkeras.weights import load_model as load_model
 
 __version__ = "0.1.0"
 
@@ -43,25 +47,7 @@ _HOME = {
     "train": "sodkeras.training.trainer",
     "verify": "sodkeras.tflite.check.verify",
 }
-__all__ = [
-    "CII",
-    "DNL",
-    "CSFResNet",
-    "CSNet",
-    "Predictor",
-    "Preprocessing",
-    "SodkerasError",
-    "U2Net",
-    "__version__",
-    "benchmark",
-    "convert",
-    "evaluate",
-    "load_model",
-    "prune",
-    "quantize_train",
-    "train",
-    "verify",
-]
+__all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,23 +1,33 @@
-"""What a run's networks score on its sets, as `sodkeras evaluate` would say it."""
+"""What networks score on sets of pairs, as `sodkeras evaluate` says it."""
 
+import os
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tqdm import tqdm
+
 from sodkeras.data.pairs import Pair
+from sodkeras.data.samples import read_mask_of
+from sodkeras.errors import SodkerasError
+from sodkeras.metrics.plots import write_curves
+from sodkeras.metrics.scorer import score_model
+from sodkeras.metrics.tables import ScoreTable, conventions
+from sodkeras.predictor import Predictor
 
 #: What is computed: the field's usual four, see `sodkeras.metrics.METRICS`.
 METRICS = ("mae", "f", "s", "e")
 
 
 def evaluate(
-    models: dict[str, Any], pairs: Mapping[str, Sequence[Pair]], folder: pathlib.Path
-) -> tuple[Any, list[tuple[Any, Any]]]:
+    models: Mapping[str, Any], pairs: Mapping[str, Sequence[Pair]], folder: str | os.PathLike
+) -> tuple[ScoreTable, list[tuple[Any, Any]]]:
     """Scores models on sets of pairs at the pictures' own size, and writes scores.json, .csv, .md, .tex and curves.
 
     Args:
-        models: paths of .keras files by the name that tables call them.
+        models: by the name that tables call it, what `Predictor` takes: a preset's name, the path of a .keras or
+            .tflite file, or a model.
         pairs: lists of `sodkeras.data.Pair` by the name of the set; those that weigh nothing are left out.
         folder: where to.
 
@@ -26,24 +36,20 @@ def evaluate(
         picture that cannot be read, a mask that is refused, a set whose masks are all empty or all full.
 
     Raises:
-        SodkerasError: if a set has no picture that can be read.
+        SodkerasError: without a model or a set, or if a set has no picture that can be read.
     """
-    from tqdm import tqdm
-
-    from sodkeras.data.samples import read_mask_of
-    from sodkeras.errors import SodkerasError
-    from sodkeras.metrics.plots import write_curves
-    from sodkeras.metrics.scorer import score_model
-    from sodkeras.metrics.tables import ScoreTable, conventions
-    from sodkeras.predictor import Predictor
-
+    if not models or not pairs:
+        raise SodkerasError(
+            f"Name at least one model and one set to score it on. Received: models {list(models)}, sets {list(pairs)}"
+        )
+    folder = pathlib.Path(folder)
     rows: list[dict] = []
     curves: dict[str, dict] = {}
     failures: dict[Any, SodkerasError] = {}
     total = len(models) * sum(map(len, pairs.values()))
     with tqdm(total=total, unit="picture", desc="scoring", disable=None if sys.stderr else True) as bar:
-        for method, path in models.items():
-            predictor = Predictor(str(path))
+        for method, model in models.items():
+            predictor = Predictor(model)
             for name, of_set in pairs.items():
                 # A teacher that found nothing left a mask that says nothing.
                 of_set = [pair for pair in of_set if pair.weight] or of_set

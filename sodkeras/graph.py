@@ -10,27 +10,8 @@ import numpy as np
 from keras import ops
 
 from sodkeras import keras_private
-from sodkeras.keras_private import Tensor, all_layers
+from sodkeras.keras_private import Tensor
 from sodkeras.layers import ResizeLike
-
-__all__ = [
-    "Call",
-    "Graph",
-    "Tensor",
-    "Traits",
-    "all_layers",
-    "along_outputs",
-    "convolve",
-    "copy",
-    "flatten",
-    "is_convolution",
-    "is_depthwise",
-    "kernel_axes",
-    "rewrite",
-    "run_on",
-    "tap",
-    "traits",
-]
 
 
 @dataclasses.dataclass(frozen=True)

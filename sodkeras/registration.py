@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-#: The classes that a `.keras` file may name, by their modules.
+#: The classes that a `.keras` file may name, by their modules: written out, for asking the modules would import Keras.
 CLASSES = {
     "sodkeras.backbones": ("MobileNetV2", "Res2Net", "ResNet"),
     "sodkeras.callbacks.dynamic_weight_decay": ("_Tap",),
