@@ -31,7 +31,7 @@ def describe(model, source, numerics, preprocessing, inside):
     import sodkeras
     from sodkeras import weights
 
-    preset = source if source in weights.preset_names() else None
+    preset = weights.network_name(source)
     text, values = _OUTPUTS["sigmoid" in inside]
     normalisation = {name: model.preprocessing.to_dict()[name] for name in ("mean", "standard_deviation")}
     return {
