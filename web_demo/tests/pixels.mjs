@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { blurBackground } from "../page/background.js";
 import { VIEWS } from "../page/compositing.js";
 import { readDescription } from "../page/description.js";
-import { describe } from "../page/metadata.js";
+import { readMetadata } from "../page/metadata.js";
 import { networkInput, saliencyMap } from "../page/preprocessing.js";
 import { ResizedMap, resizePicture } from "../page/resize.js";
 
@@ -34,7 +34,7 @@ const STEPS = {
     return result;
   },
   describe: ({ description }) => [readDescription(description, "test").name],
-  metadata: ({ file, beside }) => [JSON.stringify(describe(beside ?? null, readFileSync(file)))],
+  metadata: ({ file }) => [JSON.stringify(readMetadata(readFileSync(file)))],
 };
 
 const { step, ...job } = JSON.parse(await text(process.stdin));
