@@ -34,6 +34,19 @@ const STEPS = {
     return result;
   },
   describe: ({ description }) => [readDescription(description, "test").name],
+  keys({ description }) {
+    const read = [];
+    const watch = (values, path) =>
+      new Proxy(values, {
+        get(target, key) {
+          read.push(path + key);
+          const value = target[key];
+          return value && typeof value === "object" && !Array.isArray(value) ? watch(value, `${path}${key}.`) : value;
+        },
+      });
+    readDescription(watch(description, ""), "test");
+    return read;
+  },
   metadata: ({ file }) => [JSON.stringify(readMetadata(readFileSync(file)))],
 };
 

@@ -1,4 +1,7 @@
-"""What a `.tflite` file says of itself, inside it and in the JSON beside it: all that an app needs to run it."""
+"""What a `.tflite` file says of itself, inside it and in the JSON beside it: all that an app needs to run it.
+
+Each key is in docs/file_format.md.
+"""
 
 import hashlib
 import json
