@@ -24,12 +24,10 @@ ls "$models"/*.tflite > /dev/null 2>&1 || {
 ./fetch_tools.sh
 
 rm -rf build/apk
-mkdir -p build/apk/{gen,stubs,classes,assets/models}
-for model in "$models"/*.tflite; do
-  cp "$model" build/apk/assets/models/
-  json=${model%.tflite}.json
-  [ ! -e "$json" ] || cp "$json" build/apk/assets/models/
-done
+mkdir -p build/apk/{gen,stubs,classes,bundle,assets}
+json=/usr/share/java/com.android.json.jar
+javac --release 8 -Xlint:-options -cp "$json" -d build/apk/bundle $(find core/src/main bundle/src/main -name '*.java')
+java -cp "build/apk/bundle:$json" org.sodkeras.bundle.BundleModels "$models" build/apk/assets/models
 
 # Gradle fills in the package's name; the element that this aapt2 does not know concerns the GPU on Android 12 and later.
 sed -e "s/<manifest /<manifest package=\"$package\" /; s/\${applicationId}/$package/" \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the JUnit tests of core/ on the JVM. Needs javac and, from Debian, junit4 and libandroid-json-java.
+# Runs the JUnit tests of core/ and bundle/ on the JVM. Needs javac and, from Debian, junit4 and libandroid-json-java.
 #
 # usage: android_demo/run_tests.sh [JAR]
 #
@@ -16,7 +16,7 @@ command -v javac > /dev/null && [ -e /usr/share/java/junit4.jar ] && [ -e /usr/s
 classes=$(mktemp -d)
 trap 'rm -rf "$classes"' EXIT
 javac --release 8 -Xlint:all -Xlint:-options -Werror -cp "$jars" -d "$classes" \
-  $(find core/src -name '*.java')
-tests=$(cd core/src/test/java && find . -name '*Test.java' | sed 's|^\./||; s|\.java$||; s|/|.|g' | sort)
+  $(find core/src bundle/src -name '*.java')
+tests=$(find {core,bundle}/src/test/java -name '*Test.java' | sed 's|.*/test/java/||; s|\.java$||; s|/|.|g' | sort)
 java -Dsodkeras.presets=../sodkeras/presets ${SODKERAS_RUN:+"-Dsodkeras.run=$SODKERAS_RUN"} \
   -cp "${1:+$1:}$classes:core/src/test/resources:$jars" org.junit.runner.JUnitCore $tests

@@ -1,4 +1,7 @@
-"""What a `.tflite` file says of itself, read and checked: the file may be damaged, or somebody else's."""
+"""What a `.tflite` file says of itself, read and checked: the file may be damaged, or somebody else's.
+
+Each key is in docs/file_format.md.
+"""
 
 import json
 
@@ -8,6 +11,7 @@ from sodkeras.preprocessing import Preprocessing
 #: The name under which a `.tflite` file's metadata holds this project's JSON.
 METADATA_NAME = "sodkeras"
 
+# Of those that are read here; `Preprocessing` checks what is inside its own.
 _KINDS = {
     "name": str,
     "numerics": str,

@@ -20,8 +20,9 @@ class Predictor:
     """Finds the salient object in pictures.
 
     Args:
-        model: a model of this project, the path of a `.keras` or `.tflite` file, or the name of a preset, such as
-            "u2netp" (fetched on first use).
+        model: a model of this project, the path of a `.keras` or `.tflite` file, or the name of a preset: "u2netp"
+            runs its file that is best for phones, which needs no TensorFlow, "u2netp_int8" and "u2netp_keras" that
+            very file. What is not in the package is fetched on first use.
         threads: CPU threads for a `.tflite` file.
 
     Attributes:

@@ -192,6 +192,9 @@ _LEFT_BEHIND: list[Any] = []
 def open_runtime(source, threads=None):
     """The runtime for a model object, a `.keras` or `.tflite` path, or the name of a preset.
 
+    A network's name alone, as "u2netp", stands for its file that is best for phones, where it has one, in LiteRT. For
+    Keras's give `weights.load_model("u2netp")` or "u2netp_keras".
+
     Raises:
         SodkerasError: if there is no such file or preset.
     """

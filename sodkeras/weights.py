@@ -1,8 +1,9 @@
 """Weights by name: those of this project come with it; others' are fetched once, checked, cached.
 
-A preset is a JSON file in `sodkeras/presets`: what the network is, how it expects its pictures, where its weights
-come from, their licence and their SHA-256. A preset without "sources" has its weights beside it; "original" is the file
-of others that these were made of, with sources and SHA-256 of its own.
+A preset is a JSON file in `sodkeras/presets`, one a network: what the network is, how it expects its pictures, the
+weights' licence, and its files with their SHA-256. NAME names a network, NAME_KIND one of its files, as in "u2netp" and
+"u2netp_int8"; `KINDS` says what each kind is for. A file without "sources" lies beside the preset; "original" is the
+file of others that a network's weights were made of, with sources and SHA-256 of its own.
 """
 
 import hashlib
@@ -11,54 +12,104 @@ import os
 import pathlib
 import subprocess
 import sys
+import typing
 import zipfile
 
 from sodkeras.errors import SodkerasError
 from sodkeras.files import ZIP_ERRORS, check_size, declared_size, read_bytes, reason, scratch_folder, whole_file
 from sodkeras.preprocessing import Preprocessing
 
+if typing.TYPE_CHECKING:
+    from sodkeras.models.base import SaliencyModel
+
+#: The kinds of a network's files: "keras" is the network to train and convert, a .keras file or one of others that is
+#: read into Keras; "float16" and "int8" are .tflite files for phones.
+KINDS = ("keras", "float16", "int8")
+
 _PRESETS = pathlib.Path(__file__).parent / "presets"
 
 
-def preset_names():
-    """The names of all presets, sorted."""
+def preset_names() -> list[str]:
+    """The names of all networks, sorted."""
     return sorted(path.stem for path in _PRESETS.glob("*.json"))
 
 
-def preset(name):
-    """A preset as a dict.
+def file_names() -> list[str]:
+    """The names of all networks' files, NAME_KIND, sorted by network and in the order of `KINDS`."""
+    return [f"{name}_{kind}" for name in preset_names() for kind in KINDS if kind in _read(name)["files"]]
+
+
+def network_name(name: str) -> str | None:
+    """The network's name in NAME or NAME_KIND; None for anything else."""
+    return _parts(name)[0]
+
+
+def preset(name: str) -> dict[str, typing.Any]:
+    """A network's preset, with the file that a name stands for.
+
+    Args:
+        name: NAME_KIND for that file; NAME for the one that `Predictor` runs: the preset's "best" for phones, which
+            needs no TensorFlow, or where it marks none, the one for Keras.
+
+    Returns:
+        What the JSON holds, and of that file "kind", "file", "sha256", "bytes", and if it is fetched, "sources".
 
     Raises:
-        SodkerasError: for an unknown name.
+        SodkerasError: for an unknown name, or a file that the network does not have.
     """
-    if name not in preset_names():
+    network, kind = _parse(name)
+    facts = _read(network)
+    kind = kind or facts.get("best", "keras")
+    return facts | {"kind": kind} | facts["files"][kind]
+
+
+def _parse(name):
+    """(network, kind; None for NAME alone), of which there is a file."""
+    network, kind = _parts(name)
+    if network is None:
         raise SodkerasError(
-            f"Name a .keras file, a .tflite file or one of the presets {', '.join(preset_names())}. Received: {name}"
+            f"Name a .keras file, a .tflite file or one of the presets {', '.join(preset_names())}, or one file of it "
+            f"as u2netp_int8 or u2netp_keras. Received: {name}"
         )
-    return json.loads((_PRESETS / f"{name}.json").read_text(encoding="utf-8"))
+    files = _read(network)["files"]
+    if kind not in (None, *files):
+        there = ", ".join(f"{network}_{known}" for known in files)
+        raise SodkerasError(f"The files of {network} are {there}. Received: {name}")
+    return network, kind
 
 
-def cache_folder():
+def _parts(name):
+    """(network, kind; None for NAME alone), or (None, None) if it names no network."""
+    names = preset_names()
+    readings = [(name, None), *((name.removesuffix(f"_{kind}"), kind) for kind in KINDS if name.endswith(f"_{kind}"))]
+    return next((reading for reading in readings if reading[0] in names), (None, None))
+
+
+def _read(network):
+    return json.loads((_PRESETS / f"{network}.json").read_text(encoding="utf-8"))
+
+
+def cache_folder() -> pathlib.Path:
     """Where fetched files are kept: $SODKERAS_CACHE, or `sodkeras` in the user's cache folder."""
     import pooch
 
     return pathlib.Path(os.environ.get("SODKERAS_CACHE") or pooch.os_cache("sodkeras"))
 
 
-def cached(name):
-    """The path of a preset's weights if they are here, else None; the file is checked when it is used."""
+def cached(name: str) -> pathlib.Path | None:
+    """The path of the file that a name stands for (see `preset`) if it is here, else None; `fetch` checks it."""
     wanted = preset(name)
     path = (cache_folder() if "sources" in wanted else _PRESETS) / wanted["file"]
     return path if path.is_file() else None
 
 
-def fetch(name, local=None):
-    """The path of a preset's weights, whose SHA-256 has been checked; fetched if they are not here.
+def fetch(name: str, local: str | os.PathLike | None = None) -> pathlib.Path:
+    """The path of the file that a name stands for (see `preset`), whose SHA-256 was checked; fetched if it is not here.
 
     The sources are tried in the preset's order. A file comes into the cache only whole and with the right sum.
 
     Args:
-        name: a preset's name.
+        name: NAME or NAME_KIND.
         local: a file to take instead of going to the network.
 
     Raises:
@@ -73,11 +124,11 @@ def fetch(name, local=None):
     return path
 
 
-def fetch_original(name):
-    """The path of the file that a preset's weights are or were made of, as its authors released it; see `fetch`.
+def fetch_original(name: str) -> pathlib.Path:
+    """The path of the file that a network's weights are or were made of, as its authors released it; see `fetch`.
 
     Raises:
-        SodkerasError: as `fetch`, and for a preset that was made of nobody's file.
+        SodkerasError: as `fetch`, and for a network that was made of nobody's file.
     """
     wanted = preset(name)
     if "sources" not in wanted and "original" not in wanted:
@@ -122,32 +173,32 @@ def _sha256(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load_model(name):
-    """A preset's network with its weights, fetched if need be, or that of a .keras file.
+def load_model(name: str | os.PathLike) -> "SaliencyModel":
+    """A network in Keras with its weights, to train, convert or compare with, whatever file `Predictor` runs of it.
 
-    Returns:
-        A `SaliencyModel`.
+    Args:
+        name: NAME or NAME_keras, whose file is fetched if need be; or the path of a .keras file.
 
     Raises:
-        SodkerasError: as `fetch` and `load_keras`.
+        SodkerasError: as `fetch` and `load_keras`, and for a network of which there are .tflite files only.
     """
     from sodkeras.checkpoints import import_file
     from sodkeras.keras_file import load_keras
 
     if os.fspath(name).lower().endswith(".keras"):
         return load_keras(pathlib.Path(name))
-    wanted = preset(name)
-    if wanted["file"].endswith(".tflite"):
-        source = name.rpartition("_")[0]
-        hint = f"; its source is {source}" if source in preset_names() else ""
-        raise SodkerasError(f"This network is a .tflite file, which cannot be changed any more{hint}. Received: {name}")
-    path = fetch(name)
+    network, kind = _parse(os.fspath(name))
+    if "keras" not in _read(network)["files"]:
+        raise SodkerasError(f"Of this network there is only a .tflite file, which cannot be changed. Received: {name}")
+    if kind not in (None, "keras"):
+        raise SodkerasError(f"A .tflite file cannot be changed; its source is {network}. Received: {name}")
+    path = fetch(f"{network}_keras")
     if path.suffix == ".keras":
         model = load_keras(path)
-        model.name = name  # files made of it are called so: not all CSNets alike
+        model.name = network  # files made of it are called so: not all CSNets alike
         return model
-    preprocessing = Preprocessing.from_dict(wanted["preprocessing"])
-    return import_file(path, name=name, preprocessing=preprocessing).model
+    preprocessing = Preprocessing.from_dict(_read(network)["preprocessing"])
+    return import_file(path, name=network, preprocessing=preprocessing).model
 
 
 def _from_url(source, file):

@@ -15,6 +15,7 @@ from helpers import photo, tiny_model, write_photo
 from sodkeras import Predictor, SodkerasError
 from sodkeras.pictures import read_photo
 from sodkeras.tflite.convert import convert
+from sodkeras.weights import load_model
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,31 @@ def test_keras_files_and_tflite_give_the_map_of_the_model(model, files):
         saliency_map = predictor(picture)
         assert saliency_map.dtype == np.float32 and saliency_map.shape == (60, 80)
         np.testing.assert_allclose(saliency_map, expected, atol=1e-5)
+
+
+def test_a_networks_name_needs_no_tensorflow():
+    """As on a board: the file that is best for phones is run, by LiteRT."""
+    program = """if True:
+        import sys
+
+        for name in ("tensorflow", "keras"):
+            sys.modules[name] = None  # importing it is an error
+        import numpy as np
+        from sodkeras import Predictor
+
+        for name, numerics in (("u2netp", "static_wi8_ai8"), ("csnet_l_x1", "float16")):
+            predictor = Predictor(name)
+            assert (predictor.runtime.name, predictor.runtime.numerics) == (name, numerics)
+            assert predictor(np.zeros((60, 80, 3), np.uint8)).shape == (60, 80)
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_networks_keras_file_has_a_name_of_its_own():
+    by_name, by_model = Predictor("csnet_l_x1_keras"), Predictor(load_model("csnet_l_x1"))
+    assert by_name.runtime.numerics == "float32"
+    np.testing.assert_array_equal(by_name(photo()), by_model(photo()))
 
 
 def test_answers_in_kind(files, tmp_path):

@@ -160,7 +160,7 @@ def test_white_is_white_and_black_black(dtype, zero_point):
 
 
 def test_8_bit_networks_have_pixels_that_are_wholly_salient(examples):
-    ours = [name for name in weights.preset_names() if name.endswith("int8")]
+    ours = [name for name in weights.file_names() if name.endswith("int8")]
     assert ours
     for name in ours:
         assert Predictor(name).runtime(Predictor(name).preprocessing(photo()))[0].max() <= 1

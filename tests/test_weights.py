@@ -12,6 +12,7 @@ import pytest
 
 from sodkeras import Predictor, SodkerasError, weights
 from sodkeras.checkpoints import import_file
+from sodkeras.runtimes import LiteRTRuntime
 
 CONTENT = b"the weights" * 1000
 
@@ -22,19 +23,21 @@ def stand_in(tmp_path, monkeypatch):
     presets = tmp_path / "presets"
     presets.mkdir()
 
-    def define(sources, content=CONTENT):
-        preset = weights.preset("u2netp") | {"file": "stand-in.onnx", "sha256": hashlib.sha256(content).hexdigest()}
-        preset |= {"sources": sources}
-        if sources is None:
-            del preset["sources"]
-        preset.pop("original", None)
-        (presets / "stand-in.json").write_text(json.dumps(preset))
+    def define(sources, content=CONTENT, **more):
+        file = {"file": "stand-in.onnx", "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+        file |= {} if sources is None else {"sources": sources}
+        preset = {"name": "stand-in", "licence": "Apache-2.0", "files": {"keras": file}}
+        (presets / "stand-in.json").write_text(json.dumps(preset | more))
         monkeypatch.setattr(weights, "_PRESETS", presets)
 
     monkeypatch.setenv("SODKERAS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "right.onnx").write_bytes(CONTENT)
     (tmp_path / "wrong.onnx").write_bytes(CONTENT[:-1])
     return define
+
+
+def keras_file(name):
+    return weights.preset(name)["files"].get("keras", {}).get("file")
 
 
 def files_in_cache(tmp_path):
@@ -44,14 +47,62 @@ def files_in_cache(tmp_path):
 def test_every_preset_says_all_that_is_needed():
     for name in weights.preset_names():
         preset = weights.preset(name)
-        assert preset["name"] == name and len(preset["sha256"]) == 64 and preset["bytes"] > 0
-        assert preset["licence"] and preset["origin"]
+        assert preset["name"] == name and preset["licence"] and preset["origin"] and preset["title"]
+        assert set(preset["files"]) <= set(weights.KINDS)
+        weights.Preprocessing.from_dict(preset["preprocessing"])
+    for name in weights.file_names():
+        preset = weights.preset(name)
+        assert name == f"{preset['name']}_{preset['kind']}" and len(preset["sha256"]) == 64 and preset["bytes"] > 0
         if "sources" in preset:
             assert preset["sources"]
         else:  # it comes with the package
             file = weights.fetch(name)
             assert file.stat().st_size == preset["bytes"] <= {".tflite": 6e6, ".keras": 20e6}[file.suffix]
-        weights.Preprocessing.from_dict(preset["preprocessing"])
+
+
+def test_every_file_of_the_package_belongs_to_a_preset():
+    of_presets = {weights.preset(name)["file"] for name in weights.file_names()}
+    in_package = {path.name for path in weights._PRESETS.iterdir() if path.suffix != ".json"}
+    assert in_package == {name for name in of_presets if (weights._PRESETS / name).exists()}
+
+
+def test_a_file_says_itself_what_its_preset_does():
+    """Of the network's name and its preprocessing, which travel in both."""
+    for name in weights.file_names():
+        preset = weights.preset(name)
+        if preset["kind"] != "keras":
+            runtime = LiteRTRuntime(weights.fetch(name))
+            assert runtime.name == preset["name"]
+            assert runtime.whole_preprocessing.to_dict() == preset["preprocessing"]
+            assert runtime.numerics == {"float16": "float16", "int8": "static_wi8_ai8"}[preset["kind"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("csnet_l_x1", "csnet_l_x1_float16.tflite"),
+        ("csnet_l_x1_keras", "csnet_l_x1.keras"),
+        ("csnet_l_x1_int8", "csnet_l_x1_int8.tflite"),
+        ("u2netp", "u2netp_int8.tflite"),
+        ("dnl_small", "dnl_small_int8.tflite"),
+        ("u2net", "u2net.onnx"),  # of which there is nothing for phones
+    ],
+)
+def test_a_network_stands_for_its_best_file_for_phones(name, file):
+    assert weights.preset(name)["file"] == file
+    assert weights.network_name(name) == weights.preset(name)["name"]
+
+
+def test_a_name_that_ends_as_a_files_does_may_be_a_networks(stand_in, tmp_path):
+    stand_in(None)
+    preset = json.loads((tmp_path / "presets/stand-in.json").read_text())
+    (tmp_path / "presets/stand-in_int8.json").write_text(json.dumps(preset | {"name": "stand-in_int8"}))
+    assert weights.preset("stand-in_int8")["kind"] == "keras"
+    assert weights.preset("stand-in_int8_keras")["name"] == "stand-in_int8"
+
+
+def test_what_is_no_networks_name_is_none():
+    assert [weights.network_name(name) for name in ("u9net", "u9net_int8", "runs/u2netp.keras", "")] == [None] * 4
 
 
 def test_weights_that_come_with_the_package_are_never_fetched_but_checked(stand_in, tmp_path):
@@ -203,13 +254,24 @@ def test_an_unwritable_cache_is_one_sentence(stand_in, tmp_path):
 def test_an_unknown_name_lists_the_known():
     with pytest.raises(SodkerasError, match=r"u2net, u2netp.*Received: u3net"):
         weights.fetch("u3net")
+    with pytest.raises(SodkerasError, match=r"u2netp are u2netp_keras, u2netp_int8\. Received: u2netp_float16"):
+        weights.fetch("u2netp_float16")
 
 
 def test_what_is_made_of_a_preset_is_called_as_it_is():
-    ours = [name for name in weights.preset_names() if weights.preset(name)["file"].endswith(".keras")]
-    assert ours
+    ours = [name for name in weights.preset_names() if f"{name}.keras" == keras_file(name)]
+    assert len(ours) > 2
     for name in ours:
-        assert weights.load_model(name).inference_model().name.removesuffix("_inference") == name
+        for given in (name, f"{name}_keras"):
+            assert weights.load_model(given).inference_model().name.removesuffix("_inference") == name
+
+
+def test_what_is_for_phones_alone_cannot_be_trained_or_converted():
+    with pytest.raises(SodkerasError, match=r"its source is u2netp\. Received: u2netp_int8"):
+        weights.load_model("u2netp_int8")
+    for name in ("dnl_small", "dnl_small_int8"):
+        with pytest.raises(SodkerasError, match=rf"only a \.tflite file, .*Received: {name}$"):
+            weights.load_model(name)
 
 
 def test_a_network_in_a_file_is_loaded_as_a_preset_is(tmp_path):
@@ -226,7 +288,7 @@ def test_a_network_in_a_file_is_loaded_as_a_preset_is(tmp_path):
 def test_the_released_network_in_the_package_computes_what_its_file_does(examples, reference):
     """With statistics in its batch norms; and in 8 bits it finds the same in every example."""
     released = Predictor(import_file(reference / "reference/weights/u2netp.onnx").model)
-    kept, eight_bits = Predictor("u2netp"), Predictor("u2netp_int8")
+    kept, eight_bits = Predictor("u2netp_keras"), Predictor("u2netp_int8")
     for photo in sorted(examples.glob("*.jpg")):
         expected, found, rounded = (predictor(photo) for predictor in (released, kept, eight_bits))
         assert np.abs(found - expected).mean() < 1e-5, photo

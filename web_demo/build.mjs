@@ -1,7 +1,7 @@
 // Writes the page into a folder that any server of plain files can serve: node build.mjs --models=DIR [--out=DIR]
 //
-// DIR holds .tflite files that `sodkeras convert` wrote, or sodkeras/presets. What a .json beside one does not say is
-// taken from inside the file.
+// DIR holds .tflite files that `sodkeras convert` wrote, or sodkeras/presets. Beside each file the page gets one JSON: that
+// of convert, or what the file says of itself, with the name and licence of its network's preset.
 
 import { createHash } from "node:crypto";
 import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
@@ -13,7 +13,7 @@ import { build } from "esbuild";
 
 import { readDescription } from "./page/description.js";
 import { DemoError } from "./page/errors.js";
-import { describe } from "./page/metadata.js";
+import { readMetadata } from "./page/metadata.js";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const NUMERICS = {
@@ -25,6 +25,7 @@ const NUMERICS = {
 // Of the networks that come with sodkeras: the best, for a photo is waited for, and the quickest, for a frame is not.
 const FOR_PHOTOS = "u2netp_int8.tflite";
 const FOR_CAMERA = "dnl_small_int8.tflite";
+const NO_JSON = Symbol("no JSON");
 const STATIC = ["index.html", "style.css", "icon.svg", "manifest.webmanifest"];
 // LiteRT.js takes the first where the browser has relaxed SIMD, else the second.
 const RUNTIME = ["litert_wasm_internal", "litert_wasm_compat_internal"];
@@ -64,27 +65,26 @@ async function findModels(folder) {
   } catch (error) {
     throw new DemoError(`The folder of models cannot be read (${error.code}). Received: ${folder}`);
   }
+  const jsons = new Map();
+  for (const name of names.filter((name) => name.endsWith(".json"))) {
+    jsons.set(name, parse(await readFile(path.join(folder, name), "utf8")));
+  }
   const models = [];
   for (const file of names.filter((name) => name.endsWith(".tflite")).sort()) {
     const content = await readFile(path.join(folder, file));
     if (content.toString("latin1", 4, 8) !== "TFL3") {
       throw new DemoError(`The file is not a .tflite model. Received: ${file}`);
     }
-    let beside = null;
-    if (names.includes(jsonBeside(file))) {
-      try {
-        beside = JSON.parse(await readFile(path.join(folder, jsonBeside(file)), "utf8"));
-      } catch {
-        throw new DemoError(`The file is not JSON. Received: ${jsonBeside(file)}`);
-      }
-    }
-    const json = describe(beside, content);
+    const beside = jsons.get(jsonBeside(file));
+    if (beside === NO_JSON) throw new DemoError(`The file is not JSON. Received: ${jsonBeside(file)}`);
+    const preset = [...jsons.values()].find((one) => Object.values(one?.files ?? {}).some((of) => of?.file === file));
+    const json = beside ?? withPreset(readMetadata(content), preset);
     if (!json) throw new DemoError(`Put the .json that sodkeras convert wrote beside the model. Received: ${file}`);
     const { name, numerics, preprocessing } = readDescription(json, jsonBeside(file));
     const size = `${preprocessing.height}×${preprocessing.width}`;
     const bytes = content.length;
     // What of the name is said after it is left out.
-    const title = name.replace(/_(int8|float16)$/, "").replace(new RegExp(`_${preprocessing.height}$`), "");
+    const title = name.replace(new RegExp(`_${preprocessing.height}$`), "");
     const label = `${title} ${size}, ${NUMERICS[numerics] ?? numerics}, ${(bytes / 1e6).toFixed(1)} MB`;
     models.push({ file, json, label, bytes, isInteger: numerics === "static_wi8_ai8" });
   }
@@ -94,6 +94,19 @@ async function findModels(folder) {
   return models.sort(
     (one, other) => isFirst(other) - isFirst(one) || other.isInteger - one.isInteger || one.bytes - other.bytes,
   );
+}
+
+/** What a file says of itself, with what its network's preset says of whose it is. */
+function withPreset(inside, preset) {
+  return inside && preset ? { ...inside, name: preset.name, licence: preset.licence } : inside;
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return NO_JSON;
+  }
 }
 
 function jsonBeside(file) {

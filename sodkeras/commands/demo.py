@@ -37,7 +37,7 @@ def run(flag_values, arguments):
     from tabulate import tabulate
 
     from sodkeras import weights
-    from sodkeras.commands.startup import open_predictor
+    from sodkeras.commands.startup import open_keras
     from sodkeras.pictures import example_pictures, find_pictures, read_picture
     from sodkeras.runtimes import LiteRTRuntime
     from sodkeras.tflite.convert import convert
@@ -53,14 +53,15 @@ def run(flag_values, arguments):
     found = find_pictures([flag_values.pictures]) if flag_values.pictures else example_pictures()
     pictures = {path.stem: read_picture(path) for path in found}
     if not flag_values.model.endswith(".keras"):
-        if weights.cached(flag_values.model) is None:
+        in_keras = f"{weights.preset(flag_values.model)['name']}_keras"
+        if weights.cached(in_keras) is None:
             say(f"fetching {flag_values.model}")
-        weights.fetch(flag_values.model)
+        weights.fetch(in_keras)
     calibration = found if len(found) > 1 else [*found, *example_pictures()]  # one photo is too few
     say(f"converting to float32 and static_wi8_ai8 (8-bit integer), calibrated with {len(calibration)} photos")
     with concurrent.futures.ThreadPoolExecutor(1) as executor:  # a child process works while Keras starts here
         conversion = executor.submit(convert, flag_values.model, out, ["float32", "static_wi8_ai8"], calibration)
-        predictor = open_predictor(flag_values.model)
+        predictor = open_keras(flag_values.model)
         files = conversion.result()
     runtimes = {"Keras": predictor.runtime}
     for file in files:

@@ -30,9 +30,7 @@ from sodkeras.errors import SodkerasError, UsageError
 
 
 def define_flags(flag_values):
-    flags.DEFINE_string(
-        "model", "u2netp_int8", "A preset's name, a .keras file or a .tflite file.", flag_values=flag_values
-    )
+    flags.DEFINE_string("model", "u2netp", "A preset's name, a .keras file or a .tflite file.", flag_values=flag_values)
     flags.DEFINE_string("out", "saliency", "The folder to write to.", flag_values=flag_values)
     flags.DEFINE_list("write", ["map"], "What to write: map, overlay, cutout.", flag_values=flag_values)
     flags.DEFINE_integer("threads", None, "CPU threads for a .tflite file.", lower_bound=1, flag_values=flag_values)

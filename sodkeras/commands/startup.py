@@ -36,6 +36,21 @@ def _quiet_stderr():
         os.close(kept)
 
 
+def open_keras(model):
+    """A `Predictor` of a network in Keras, whatever file its name alone stands for; that starts quietly.
+
+    Args:
+        model: a preset's name or the path of a .keras file.
+    """
+    from sodkeras import weights
+    from sodkeras.predictor import Predictor
+
+    if not model.lower().endswith(".keras"):
+        weights.preset(model)  # a wrong name is said at once
+    import_keras()
+    return Predictor(weights.load_model(model))
+
+
 def open_predictor(model, threads=None):
     """A `Predictor`; where it runs on Keras, that starts quietly."""
     from sodkeras import weights

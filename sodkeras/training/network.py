@@ -124,7 +124,7 @@ def _trained(name):
     """The model of a .keras file or a preset; None for the name of a kind of network."""
     if name in MODELS:
         return None
-    if not name.endswith(".keras") and name not in weights.preset_names():
+    if not name.endswith(".keras") and weights.network_name(name) is None:
         known = ", ".join([*MODELS, *weights.preset_names()])
         raise SodkerasError(f"The setting network is one of {known}, or a .keras file. Received: {name!r}")
     model = weights.load_model(name)

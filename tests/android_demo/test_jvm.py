@@ -1,5 +1,6 @@
 """The Android demo's Java is equal to sodkeras: its tests run on the JVM, on arrays that are those of today."""
 
+import json
 import os
 import pathlib
 import re
@@ -113,6 +114,7 @@ def test_an_apk_can_be_packed():
     assert result.returncode == 0, result.stdout + result.stderr
     with zipfile.ZipFile(DEMO / "build/apk/sodkeras-without-runtime.apk") as apk:
         names = {pathlib.PurePath(name) for name in apk.namelist() if name.startswith("assets/models/")}
+        licence = json.loads(apk.read("assets/models/csnet_l_x1_int8.json"))["licence"]
     models, described = ({name.stem for name in names if name.suffix == suffix} for suffix in (".tflite", ".json"))
-    assert models == described and "csnet_l_x1_int8" in models
+    assert models == described and "csnet_l_x1_int8" in models and licence == "Apache-2.0"
     assert f"{len(models)} models, NO inference runtime inside" in result.stdout

@@ -10,8 +10,9 @@ import pytest
 
 import sodkeras
 from helpers import photo
-from sodkeras import Predictor
+from sodkeras import Predictor, weights
 from sodkeras.checkpoints import import_file
+from sodkeras.lite_metadata import read_metadata
 from sodkeras.pictures import read_picture
 from sodkeras.pictures.compositing import grey
 from sodkeras.tflite.convert import convert
@@ -91,13 +92,20 @@ def test_a_rotated_photo_stands_upright(found):
 
 
 def test_maps_of_the_networks_in_the_package_are_pythons(look, build, examples):
-    """Their folder is built as it is: beside each lies a preset, and the rest is said inside the file."""
+    """Their folder is built as it is: names and licences are the presets', the rest is said inside the files."""
     presets = pathlib.Path(sodkeras.__file__).parent / "presets"
     photos = [examples / f"{name}.jpg" for name in ("astronaut", "cat", "coffee", "rocket")]
     page = build(presets)
     entries = json.loads((page / "models.json").read_text("utf-8"))
     assert entries[0]["model"] == "models/u2netp_int8.tflite"
     assert [entry["model"] for entry in entries if "isForCamera" in entry] == ["models/dnl_small_int8.tflite"]
+    names = [name for name in weights.file_names() if weights.preset(name)["kind"] != "keras"]
+    assert {entry["model"] for entry in entries} == {f"models/{name}.tflite" for name in names}
+    for name in names:
+        preset, json_beside = weights.preset(name), json.loads((page / f"models/{name}.json").read_text("utf-8"))
+        inside = read_metadata((presets / f"{name}.tflite").read_bytes(), name)
+        assert json_beside == inside | {"name": preset["name"], "licence": preset["licence"]}
+    assert not list(page.glob("models/u2netp.json"))
     found = look(page, photos)
     for (model, name), (_, network_map, _) in found.items():
         expected, _ = expected_maps(presets, model, examples / name)
@@ -140,7 +148,15 @@ def test_the_page_behaves(node, page, pictures):
     assert "\nok 1 - " in done.stdout, done.stdout  # no file, no test, no error either
 
 
-@pytest.mark.parametrize("case", ["no models", "no json", "foreign", "nothing said"])
+def test_jsons_of_something_else_do_not_stop_the_build(build, models, tmp_path):
+    model = next(models.glob("*float32.tflite"))
+    (tmp_path / model.name).write_bytes(model.read_bytes())
+    for name, content in (("notes.json", "no JSON"), ("null.json", "null"), ("files.json", '{"files": [null, "a"]}')):
+        (tmp_path / name).write_text(content)
+    assert [path.name for path in (build(tmp_path) / "models").glob("*.tflite")] == [model.name]
+
+
+@pytest.mark.parametrize("case", ["no models", "no json", "foreign", "damaged json", "nothing said"])
 def test_the_build_refuses_what_the_page_could_not_run(chromium, node, models, tmp_path, case):
     folder = tmp_path / "models"
     folder.mkdir()
@@ -151,6 +167,9 @@ def test_the_build_refuses_what_the_page_could_not_run(chromium, node, models, t
     elif case == "foreign":
         (folder / model.name).write_bytes(b"not a model, this")
         (folder / model.with_suffix(".json").name).write_bytes(model.with_suffix(".json").read_bytes())
+    elif case == "damaged json":
+        (folder / model.name).write_bytes(model.read_bytes())
+        (folder / model.with_suffix(".json").name).write_text('{"name": ')
     arguments = [] if case == "nothing said" else [f"--models={folder}"]
     done = node("build.mjs", *arguments, f"--out={tmp_path / 'dist'}")
     assert done.returncode == 1

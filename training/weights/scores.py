@@ -3,10 +3,11 @@
 usage: python training/weights/scores.py --data=FOLDER [--models=NAME,…] [--sheet=FILE.jpg]
 
 FOLDER holds pascal_s_200/, ecssd_150/ and weizmann_horses/, of which the half that the project keeps for scoring is
-taken. Models are presets, .keras or .tflite files. Maps are scored in 8 bits at the picture's own size against masks at
-> 127; maxF is from precision and recall averaged over the pictures first (β² = 0.3), as in the papers. An interval is
-between the 2.5th and 97.5th percentile of 2,000 resamplings of the pictures. The rows of these models in scores.csv,
-beside this file, are replaced, others stay. --sheet draws twenty pictures, at random, with every model's map.
+taken. Models are .keras or .tflite files, networks of the package, whose files are all scored, or one file of them, as
+"u2netp_int8" or, in Keras, "u2netp_keras". Maps are scored in 8 bits at the picture's own size against masks at > 127;
+maxF is from precision and recall averaged over the pictures first (β² = 0.3), as in the papers. An interval is between
+the 2.5th and 97.5th percentile of 2,000 resamplings of the pictures. The rows of these files in scores.csv, beside this
+file, are replaced, others stay. --sheet draws twenty pictures, at random, with every file's map.
 """
 
 import csv
@@ -23,10 +24,10 @@ from sodkeras.metrics import FMeasure, MeanAbsoluteError
 from sodkeras.metrics.pair import Pair
 from sodkeras.pictures import compositing
 from sodkeras.report import contact_sheet
-from sodkeras.weights import preset_names
+from sodkeras.weights import preset, preset_names
 
 _DATA = flags.DEFINE_string("data", None, "The folder around the data sets.", required=True)
-_MODELS = flags.DEFINE_list("models", None, "What is scored; default all presets.")
+_MODELS = flags.DEFINE_list("models", None, "What is scored; default all files of all presets.")
 _SHEET = flags.DEFINE_string("sheet", None, "A .jpg or .png file to draw the sheet on.")
 _CSV = flags.DEFINE_string("csv", str(pathlib.Path(__file__).with_suffix(".csv")), "The table to write.")
 _COLUMNS = ("set", "model", "pictures", "max_f", "max_f_interval", "mae", "mae_interval")
@@ -41,7 +42,7 @@ def main(_):
         "ECSSD": find_pairs([data / "ecssd_150"]),
         "unseen horses": split_pairs(find_pairs([data / "weizmann_horses"]), 0.5)[1],
     }
-    predictors = {name: Predictor(name) for name in _MODELS.value or preset_names()}
+    predictors = {model: Predictor(model) for model in each_file(_MODELS.value)}
     rows, columns = [], ["picture", "ground truth", *(pathlib.Path(name).name for name in predictors)]
     everything = [(name, pair) for name, pairs in sets.items() for pair in pairs]
     shown = set(np.random.default_rng(0).choice(len(everything), _SHOWN, replace=False).tolist())
@@ -57,6 +58,15 @@ def main(_):
     write(_CSV.value, {key: [len(found), *interval(found)] for key, found in scores.items()})
     if _SHEET.value:
         contact_sheet(_SHEET.value, rows, columns)
+
+
+def each_file(models):
+    """Models, with all files of a network in the place of its name, which would stand for the best of them alone."""
+    found = []
+    for model in models or preset_names():
+        files = preset(model)["files"] if model in preset_names() else ()
+        found += [f"{model}_{kind}" for kind in files] or [model]
+    return list(dict.fromkeys(found))
 
 
 def write(path, values):

@@ -3,24 +3,25 @@
 usage: python training/weights/table.py
 
 Joins scores.csv (scores.py), tflite/benchmarks/latency.csv (accuracy_latency.py there), tflite/arm/instructions.csv
-(`make arm`) and the presets into table.csv, beside this file, best on PASCAL-S first. A file that was not timed, or
-whose instructions were not counted, has an empty place there.
+(`make arm`) and the presets into table.csv, beside this file, a row a file, best on PASCAL-S first. A file that was not
+timed, or whose instructions were not counted, has an empty place there; in the row of a network in Keras both are those
+of LiteRT in float32.
 """
 
 import csv
 import pathlib
 
-from sodkeras.weights import preset, preset_names
+from sodkeras.weights import file_names, preset
 
 _HERE = pathlib.Path(__file__).parent
 _TFLITE = _HERE.parents[1] / "tflite"
 _SETS = {"PASCAL-S": "pascal_s", "ECSSD": "ecssd", "unseen horses": "horses"}
-#: How a preset's name ends, and the numerics of its file.
-_NUMERICS = {"_int8": "static_wi8_ai8", "_float16": "float16", "": "float32"}
+#: How the tables of times and instructions call what a file computes in.
+_NUMERICS = {"int8": "static_wi8_ai8", "float16": "float16", "keras": "float32"}
 
 
 def rows():
-    """A dict of columns to texts for each network that was scored."""
+    """A dict of columns to texts for each file that was scored."""
     scores = {(row["set"], row["model"]): row for row in _read(_HERE / "scores.csv")}
     times = {
         (row["network"], row["numerics"]): row["processor_median_ms"]
@@ -32,19 +33,18 @@ def rows():
         if row["cpu"] == "cortex-a76"
     }
     found = []
-    for name in preset_names():
+    for name in file_names():
         facts = preset(name)
         if ("PASCAL-S", name) not in scores:
             continue
-        suffix = next(suffix for suffix in _NUMERICS if name.endswith(suffix))
-        numerics, network = _NUMERICS[suffix], name.removesuffix(suffix)
+        numerics, network = _NUMERICS[facts["kind"]], facts["name"]
         row = {"network": name}
         for title, column in _SETS.items():
             score = scores.get((title, name), {})
             for key in ("max_f", "max_f_interval", "mae", "mae_interval"):
                 row[f"{column}_{key}"] = score.get(key, "")
         row |= {
-            "parameters": f"{facts['parameters']:,}" if "parameters" in facts else "",
+            "parameters": f"{facts['parameters']:,}",
             "megabytes": f"{facts['bytes'] / 1e6:.2f}",
             "a76_million_instructions": counts.get((name, numerics), counts.get((network, numerics), "")),
             "milliseconds": times.get((network, numerics), ""),

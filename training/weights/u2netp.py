@@ -26,8 +26,7 @@ def main(_):
     from sodkeras.checkpoints import import_file
     from sodkeras.pictures import read_picture
 
-    released = preset("u2netp").get("original", preset("u2netp"))
-    original = {name: released[name] for name in ("file", "sha256", "bytes", "sources")}
+    original = preset("u2netp")["original"]
     pairs = find_pairs([FLAGS.data])
     pictures = [pair.picture for pair in pairs[:: max(len(pairs) // _PICTURES, 1)]][:_PICTURES]
     model = import_file(FLAGS.original or fetch_original("u2netp"), name="u2netp").model

@@ -1,7 +1,7 @@
 // What lies beside the page since it was built, and the models that a visitor brings.
 
 import { DemoError } from "./errors.js";
-import { describe } from "./metadata.js";
+import { readMetadata } from "./metadata.js";
 
 /**
  * The list that build.mjs wrote: [{label, model, description, bytes}], the one for photos first; the one that shall
@@ -43,14 +43,14 @@ export async function readModel(files) {
     `Choose two files together: a .tflite and the .json that sodkeras convert wrote beside it. Received: ${received}`,
   );
   if (!model || others.length || more.length) throw foreign;
-  let beside = null;
+  let json = null;
   try {
-    if (description) beside = JSON.parse(await description.text());
+    if (description) json = JSON.parse(await description.text());
   } catch {
     throw new DemoError(`The file is not JSON. Received: ${description.name}`);
   }
   const bytes = await model.arrayBuffer();
-  const json = describe(beside, new Uint8Array(bytes));
+  json ??= readMetadata(new Uint8Array(bytes));
   if (!json) throw foreign;
   return { name: model.name, bytes, json, jsonName: (description ?? model).name };
 }

@@ -1,26 +1,11 @@
-// What a .tflite file says of itself: `sodkeras convert` puts the JSON that lies beside it into its metadata as well.
+// What a .tflite file says of itself: `sodkeras convert` puts the JSON that lies beside it into its metadata as well. Its
+// keys are in docs/file_format.md.
 
 const NAME = "sodkeras";
 // The places of the fields in the tables of LiteRT's schema (schema.fbs).
 const MODEL = { buffers: 4, metadata: 6 };
 const METADATA = { name: 0, buffer: 1 };
 const BUFFER = { data: 0 };
-
-/**
- * The description of a model: the JSON beside it, or where there is none, the one inside.
- *
- * A JSON that knows no tensors is a preset's. It says whose weights these are; the rest is said inside the file.
- *
- * @param {unknown} json what lies beside the file, or null.
- * @param {Uint8Array} bytes the .tflite file.
- * @returns {unknown} for `readDescription`; null if neither says anything.
- */
-export function describe(json, bytes) {
-  if (json?.input_tensor) return json;
-  const inside = readMetadata(bytes);
-  if (!inside) return json;
-  return { ...inside, name: json?.name ?? inside.name, licence: json?.licence ?? inside.licence };
-}
 
 /** This project's JSON inside a .tflite file; null if there is none. */
 export function readMetadata(bytes) {

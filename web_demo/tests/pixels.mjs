@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { blurBackground } from "../page/background.js";
 import { VIEWS } from "../page/compositing.js";
 import { readDescription } from "../page/description.js";
-import { describe } from "../page/metadata.js";
+import { readMetadata } from "../page/metadata.js";
 import { networkInput, saliencyMap } from "../page/preprocessing.js";
 import { ResizedMap, resizePicture } from "../page/resize.js";
 
@@ -34,7 +34,20 @@ const STEPS = {
     return result;
   },
   describe: ({ description }) => [readDescription(description, "test").name],
-  metadata: ({ file, beside }) => [JSON.stringify(describe(beside ?? null, readFileSync(file)))],
+  keys({ description }) {
+    const read = [];
+    const watch = (values, path) =>
+      new Proxy(values, {
+        get(target, key) {
+          read.push(path + key);
+          const value = target[key];
+          return value && typeof value === "object" && !Array.isArray(value) ? watch(value, `${path}${key}.`) : value;
+        },
+      });
+    readDescription(watch(description, ""), "test");
+    return read;
+  },
+  metadata: ({ file }) => [JSON.stringify(readMetadata(readFileSync(file)))],
 };
 
 const { step, ...job } = JSON.parse(await text(process.stdin));

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sodkeras import weights
 from sodkeras.errors import SodkerasError
 from sodkeras.files import whole_file
 from sodkeras.metrics.folders import by_stem
@@ -118,8 +119,8 @@ def verify(
         A `Verification`.
 
     Raises:
-        SodkerasError: if a file cannot be read, no mask has the name of a picture, or the file gives NaN, or one map
-            whatever the picture.
+        SodkerasError: if a file or network cannot be read, no mask has the name of a picture, or the file gives NaN, or
+            one map whatever the picture.
     """
     path = pathlib.Path(path)
     sources = [pictures] if isinstance(pictures, (str, os.PathLike)) else list(pictures)
@@ -128,7 +129,10 @@ def verify(
     if by_name and not by_name.keys() & {picture.stem for picture in found.values()}:
         raise SodkerasError(f"No mask has the name of a picture. Received: {masks}")
     candidate = LiteRTRuntime(path)
-    reference = (model if isinstance(model, Predictor) else Predictor(model)).runtime
+    if isinstance(model, (str, os.PathLike)):
+        reference = Predictor(weights.load_model(model)).runtime  # a name alone would be that of a .tflite file
+    else:
+        reference = (model if isinstance(model, Predictor) else Predictor(model)).runtime
     read = functools.partial(read_mask, value=mask_value)
     scores = GroundTruthScores(by_name, candidate.preprocessing, read)
 

@@ -1,4 +1,7 @@
-"""What a `.tflite` file says of itself, inside it and in the JSON beside it: all that an app needs to run it."""
+"""What a `.tflite` file says of itself, inside it and in the JSON beside it: all that an app needs to run it.
+
+Each key is in docs/file_format.md.
+"""
 
 import hashlib
 import pathlib
@@ -35,7 +38,7 @@ def describe(
     Returns:
         A dict for JSON.
     """
-    preset = source if source in weights.preset_names() else None
+    preset = weights.network_name(source)
     text, values = _OUTPUTS["sigmoid" in inside]
     normalisation = {name: model.preprocessing.to_dict()[name] for name in ("mean", "standard_deviation")}
     return {

@@ -9,7 +9,7 @@ import java.nio.charset.StandardCharsets;
  * What a {@code .tflite} file says of itself: {@code sodkeras convert} puts the JSON that lies beside it into its
  * metadata as well. Of the flatbuffer as much is read as is needed: positions are of bytes, 0 is a field that is absent.
  */
-final class FileMetadata {
+public final class FileMetadata {
     private static final String NAME = "sodkeras";
     // The places of the fields in the tables of LiteRT's schema (schema.fbs).
     private static final int MODEL_BUFFERS = 4;
@@ -25,7 +25,7 @@ final class FileMetadata {
     }
 
     /** The JSON inside a file; null if there is none. */
-    static String read(ByteBuffer content) {
+    public static String read(ByteBuffer content) {
         ByteBuffer file = content.duplicate().order(ByteOrder.LITTLE_ENDIAN);
         file.clear();
         try {

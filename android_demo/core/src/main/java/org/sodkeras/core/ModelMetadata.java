@@ -5,7 +5,10 @@ import java.util.Arrays;
 import org.json.JSONException;
 import org.json.JSONObject;
 
-/** What {@code sodkeras convert} writes beside a {@code .tflite} file: all that is needed to run it. */
+/**
+ * What {@code sodkeras convert} writes beside a {@code .tflite} file: all that is needed to run it. docs/file_format.md
+ * says what each key means.
+ */
 public final class ModelMetadata {
     /** The network's name, such as "u2netp". */
     public final String name;
@@ -48,38 +51,20 @@ public final class ModelMetadata {
     /**
      * Reads the JSON beside a file, or where there is none, the one inside.
      *
-     * <p>A JSON that knows no tensors is a preset's. It says whose weights these are; the rest is said inside the file.
-     *
      * @param beside null if nothing lies beside the file.
      * @throws ModelException if neither is such a JSON, or asks for something that this app does not know.
      */
     public static ModelMetadata read(String beside, ByteBuffer file) throws ModelException {
-        String inside = FileMetadata.read(file);
-        if (beside == null && inside == null) {
+        String json = beside == null ? FileMetadata.read(file) : beside;
+        if (json == null) {
             throw new ModelException("It needs the JSON that sodkeras convert wrote beside it. Received: none, and none inside.");
         }
-        return parse(beside == null ? inside : inside == null ? beside : completed(beside, inside));
+        return parse(json);
     }
 
     /** How quick a phone can be expected to be with it: of two files, that with more. */
     public int quickness() {
         return halfPrecision ? 2 : numerics.equals("static_wi8_ai8") ? 1 : 0;
-    }
-
-    private static String completed(String beside, String inside) throws ModelException {
-        try {
-            JSONObject preset = new JSONObject(beside);
-            if (preset.has("input_tensor")) {
-                return beside;
-            }
-            JSONObject json = new JSONObject(inside);
-            for (String key : new String[] {"name", "licence"}) {
-                json.put(key, preset.isNull(key) ? json.opt(key) : preset.get(key));
-            }
-            return json.toString();
-        } catch (JSONException error) {
-            throw foreign(error);
-        }
     }
 
     /**
@@ -91,12 +76,8 @@ public final class ModelMetadata {
         try {
             return new ModelMetadata(new JSONObject(json));
         } catch (JSONException error) {
-            throw foreign(error);
+            throw new ModelException(
+                    "The file beside the model is not what sodkeras convert writes: " + error.getMessage(), error);
         }
-    }
-
-    private static ModelException foreign(JSONException error) {
-        return new ModelException(
-                "The file beside the model is not what sodkeras convert writes: " + error.getMessage(), error);
     }
 }

@@ -10,33 +10,28 @@ import static org.junit.Assume.assumeNotNull;
 
 import java.io.File;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.Map;
 import org.json.JSONObject;
 import org.junit.Before;
 import org.junit.Test;
 
-/** The 8-bit network that comes with sodkeras drives the app as it lies in the package, with its preset beside it. */
+/** The 8-bit network that comes with sodkeras drives the app by what it says of itself. */
 public class PackagedNetworkTest {
-    private static final String NAME = "csnet_l_x1_int8";
     private byte[] file;
-    private String preset;
 
     @Before
     public void readPackage() throws Exception {
         String folder = System.getProperty("sodkeras.presets");
         assumeNotNull(folder);
-        file = Files.readAllBytes(new File(folder, NAME + ".tflite").toPath());
-        preset = new String(Files.readAllBytes(new File(folder, NAME + ".json").toPath()), StandardCharsets.UTF_8);
+        file = Files.readAllBytes(new File(folder, "csnet_l_x1_int8.tflite").toPath());
     }
 
     @Test
-    public void presetAndFileTogetherSayAll() throws Exception {
-        ModelMetadata model = ModelMetadata.read(preset, ByteBuffer.wrap(file));
-        assertEquals(NAME, model.name);
+    public void theFileSaysAllThatIsNeeded() throws Exception {
+        ModelMetadata model = ModelMetadata.read(null, ByteBuffer.wrap(file));
+        assertEquals("csnet_l_x1", model.name);
         assertEquals("static_wi8_ai8", model.numerics);
-        assertFalse(model.licence.isEmpty());
         assertEquals("int8", model.input.type);
         assertEquals(model.preprocessing.height * model.preprocessing.width, model.output.values());
     }
@@ -46,7 +41,7 @@ public class PackagedNetworkTest {
         String folder = System.getProperty("sodkeras.presets");
         byte[] half = Files.readAllBytes(new File(folder, "csnet_l_x1_float16.tflite").toPath());
         String inside = FileMetadata.read(ByteBuffer.wrap(half));
-        ModelMetadata eightBits = ModelMetadata.read(preset, ByteBuffer.wrap(file));
+        ModelMetadata eightBits = ModelMetadata.read(null, ByteBuffer.wrap(file));
         assertTrue(ModelMetadata.parse(inside).quickness() > eightBits.quickness());
         assertFalse(eightBits.halfPrecision);
         JSONObject json = new JSONObject(inside);
@@ -83,7 +78,7 @@ public class PackagedNetworkTest {
         String run = System.getProperty("sodkeras.run");
         assumeNotNull(run);
         Map<String, Goldens.Array> golden = Goldens.arrays(Files.newInputStream(new File(run).toPath()));
-        ModelMetadata model = ModelMetadata.read(preset, ByteBuffer.wrap(file));
+        ModelMetadata model = ModelMetadata.read(null, ByteBuffer.wrap(file));
         FakeNetwork network = new FakeNetwork(model);
         network.output.put(golden.get("output").bytes);
         SaliencyMap map = new Pipeline(model, network).run(golden.get("picture").picture()).map;
