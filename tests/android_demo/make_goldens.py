@@ -9,6 +9,7 @@ by up to 1e-5. So the library is off here, and the test says how far off it is.
 import csv
 import hashlib
 import io
+import itertools
 import json
 import pathlib
 
@@ -132,14 +133,15 @@ def computed_picture(height, width):
 
 
 def _write_sizes(folder, random):
-    """For many sizes, the digest of the input tensor that the first case's network would get."""
+    """For many sizes and both interpolations, the digest of the input tensor that the first case's network would get."""
     settings, input_tensor = CASES["dark_int8"][1:3]
     small = [(random.integers(1, 300, 2).tolist(), random.integers(1, 100, 2).tolist()) for _ in range(RANDOM_SIZES)]
     lines = []
-    for picture_size, size in [*LARGE, *small]:
-        batch = Preprocessing(size=size, **settings)(computed_picture(*picture_size))
+    for interpolation, (picture_size, size) in itertools.product(("bilinear", "area"), [*LARGE, *small]):
+        batch = Preprocessing(size=size, interpolation=interpolation, **settings)(computed_picture(*picture_size))
         digest = hashlib.sha256(_quantize(batch, _details(*input_tensor)).tobytes()).hexdigest()
-        lines.append(json.dumps({"picture": picture_size, "size": size, "sha256": digest}))
+        case = {"picture": picture_size, "size": size, "interpolation": interpolation, "sha256": digest}
+        lines.append(json.dumps(case))
     (folder / "sizes.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf-8")
 
 

@@ -50,12 +50,21 @@ def size(height, width):
         ((32, 48), (32, 48)),
         ((1, 1), (32, 48)),
         ((300, 3), (7, 5)),
+        ((96, 192), (32, 48)),  # whole numbers of pixels: OpenCV sums them exactly
+        ((32, 100), (32, 48)),
+        ((20, 80), (32, 48)),  # larger along one axis, smaller along the other
+        ((80, 20), (32, 48)),
+        ((375, 500), (192, 192)),
+        ((501, 334), (96, 96)),
     ],
 )
-def test_resizing_is_opencvs_to_the_bit(step, source, target):
+@pytest.mark.parametrize("interpolation", ["bilinear", "area"])
+def test_resizing_is_opencvs_to_the_bit(step, source, target, interpolation):
     picture = RANDOM.integers(0, 256, (*source, 3), dtype=np.uint8)
-    found = step("resize", pixels=rgba(picture), **size(*source), target=size(*target))
-    expected = cv2.resize(picture, target[::-1], interpolation=cv2.INTER_LINEAR)
+    asked = size(*target) | {"interpolation": interpolation}
+    found = step("resize", pixels=rgba(picture), **size(*source), target=asked)
+    constant = {"bilinear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA}[interpolation]
+    expected = cv2.resize(picture, target[::-1], interpolation=constant)
     np.testing.assert_array_equal(found.reshape(expected.shape), expected)
 
 
@@ -163,7 +172,7 @@ GOOD = described(Preprocessing(size=(16, 16)), "int8")
         ({"preprocessing": GOOD["preprocessing"] | {"mean": [0.5]}}, "preprocessing.mean"),
         ({"preprocessing": GOOD["preprocessing"] | {"standard_deviation": [1, 1, 0]}}, "preprocessing.standard_dev"),
         ({"preprocessing": GOOD["preprocessing"] | {"divisor": "7"}}, "preprocessing.divisor"),
-        ({"preprocessing": GOOD["preprocessing"] | {"interpolation": "area"}}, "interpolation area"),
+        ({"preprocessing": GOOD["preprocessing"] | {"interpolation": "cubic"}}, "interpolation cubic"),
         ({"output_values": "logits"}, "output values logits"),
         ({"input_tensor": GOOD["input_tensor"] | {"scale": 0}}, "input_tensor"),
         ({"input_tensor": GOOD["input_tensor"] | {"shape": [1, 3, 16, 16]}}, "input_tensor"),

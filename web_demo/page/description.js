@@ -24,10 +24,10 @@ export function readDescription(json, name) {
   if (!mean) throw foreign("preprocessing.mean");
   const standardDeviation = readNumbers(preprocessing.standard_deviation, 3, (value) => value > 0);
   if (!standardDeviation) throw foreign("preprocessing.standard_deviation");
-  if (preprocessing.interpolation !== "bilinear") {
+  const { interpolation } = preprocessing;
+  if (!["bilinear", "area"].includes(interpolation)) {
     throw new DemoError(
-      "This page resizes bilinearly; take a model that was made for that. " +
-        `Received: interpolation ${preprocessing.interpolation} in ${name}`,
+      `This page resizes by bilinear or area. Received: interpolation ${interpolation} in ${name}`,
     );
   }
   if (!["255", "maximum"].includes(preprocessing.divisor)) throw foreign("preprocessing.divisor");
@@ -45,7 +45,7 @@ export function readDescription(json, name) {
     name: String(json.name ?? name),
     numerics: String(json.numerics ?? input.type),
     licence: json.licence ? String(json.licence) : null,
-    preprocessing: { height, width, mean, standardDeviation, divisor: preprocessing.divisor },
+    preprocessing: { height, width, interpolation, mean, standardDeviation, divisor: preprocessing.divisor },
     input,
     output,
   };

@@ -1,7 +1,7 @@
 // From 8-bit pixels to a network's input and from its output to a map, in Python's arithmetic to the bit:
 // float32 throughout, as sodkeras/preprocessing.py and sodkeras/runtimes.py do with NumPy.
 
-import { roundHalfToEven } from "./resize.js";
+import { roundHalfToEven } from "./rounding.js";
 
 const ARRAYS = { float32: Float32Array, int8: Int8Array, uint8: Uint8Array };
 const LIMITS = { int8: [-128, 127], uint8: [0, 255] };

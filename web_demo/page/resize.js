@@ -1,7 +1,11 @@
-// OpenCV's bilinear resizing, to the bit for 8-bit pictures: what cv2.resize with INTER_LINEAR gives Python.
+// OpenCV's resizing, to the bit for 8-bit pictures: what cv2.resize with INTER_LINEAR gives Python; with INTER_AREA, for
+// what shrinks, see area.js.
 //
 // 8-bit pictures are resized in fixed point, with weights of 11 bits; an exact halving of both axes is the mean of
 // four pixels. Half-pixel centres, no smoothing when shrinking.
+
+import { areaPositions, shrinkByArea } from "./area.js";
+import { roundHalfToEven } from "./rounding.js";
 
 const WEIGHT_ONE = 2048;
 
@@ -23,12 +27,6 @@ function positions(source, target, clampsWeights) {
   return { first, second, fraction };
 }
 
-function roundHalfToEven(value) {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
-}
-
 function fixedPoint(fraction) {
   return {
     ofFirst: Int32Array.from(fraction, (value) => roundHalfToEven(Math.fround(1 - value) * WEIGHT_ONE)),
@@ -37,17 +35,20 @@ function fixedPoint(fraction) {
 }
 
 /**
- * Resizes an 8-bit picture that is read a few rows at a time: of a huge photo only two rows are needed for each row of
- * the result.
+ * Resizes an 8-bit picture that is read a few rows at a time: of a huge photo not all rows are needed at once.
  *
  * @param {(rows: number[]) => Uint8ClampedArray} readRows gives the asked rows, one after another, as RGBA.
  * @param {{width: number, height: number}} source the picture's size.
- * @param {{width: number, height: number}} target the result's size.
+ * @param {{width: number, height: number, interpolation: string}} target the result's size, and "bilinear" or "area".
  * @returns {Uint8Array} RGB, [height, width, 3].
  */
 export function resizePicture(readRows, source, target) {
-  const x = positions(source.width, target.width, true);
-  const y = positions(source.height, target.height, false);
+  const isByArea = target.interpolation === "area";
+  if (isByArea && source.width >= target.width && source.height >= target.height) {
+    return shrinkByArea(readRows, source, target);
+  }
+  const x = isByArea ? areaPositions(source.width, target.width) : positions(source.width, target.width, true);
+  const y = isByArea ? areaPositions(source.height, target.height) : positions(source.height, target.height, false);
   const [xWeights, yWeights] = [fixedPoint(x.fraction), fixedPoint(y.fraction)];
   const isHalved = source.width === 2 * target.width && source.height === 2 * target.height;
   const result = new Uint8Array(target.height * target.width * 3);
@@ -123,5 +124,3 @@ export class ResizedMap {
     return result;
   }
 }
-
-export { roundHalfToEven };

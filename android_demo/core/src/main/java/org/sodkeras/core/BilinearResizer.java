@@ -7,6 +7,7 @@ package org.sodkeras.core;
 final class BilinearResizer implements Resizer {
     private final int width;
     private final int height;
+    private final boolean byArea;
     private int sourceWidth;
     private int sourceHeight;
     private Taps across;
@@ -17,8 +18,14 @@ final class BilinearResizer implements Resizer {
     private int lowerRow;
 
     BilinearResizer(int width, int height) {
+        this(width, height, false);
+    }
+
+    /** With {@code byArea} for what {@code INTER_AREA} makes of pictures that do not shrink along both axes. */
+    BilinearResizer(int width, int height, boolean byArea) {
         this.width = width;
         this.height = height;
+        this.byArea = byArea;
         upper = new int[3 * width];
         lower = new int[3 * width];
     }
@@ -26,8 +33,8 @@ final class BilinearResizer implements Resizer {
     @Override
     public void resize(Picture source, byte[] rgb) {
         if (source.width != sourceWidth || source.height != sourceHeight) {
-            across = Taps.alongRows(source.width, width);
-            down = Taps.downColumns(source.height, height);
+            across = byArea ? Taps.byArea(source.width, width) : Taps.alongRows(source.width, width);
+            down = byArea ? Taps.byArea(source.height, height) : Taps.downColumns(source.height, height);
             sourceWidth = source.width;
             sourceHeight = source.height;
         }
