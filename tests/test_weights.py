@@ -269,7 +269,7 @@ def test_what_is_made_of_a_preset_is_called_as_it_is():
 def test_what_is_for_phones_alone_cannot_be_trained_or_converted():
     with pytest.raises(SodkerasError, match=r"its source is u2netp\. Received: u2netp_int8"):
         weights.load_model("u2netp_int8")
-    for name in ("dnl_small", "dnl_small_int8"):
+    for name in ("u2netp_pruned", "u2netp_pruned_int8"):
         with pytest.raises(SodkerasError, match=rf"only a \.tflite file, .*Received: {name}$"):
             weights.load_model(name)
 

@@ -133,7 +133,7 @@ def computed_picture(height, width):
 
 
 def _write_sizes(folder, random):
-    """For many sizes and both interpolations, the digest of the input tensor that the first case's network would get."""
+    """For many sizes, resized both ways, the digest of the input tensor that the first case's network would get."""
     settings, input_tensor = CASES["dark_int8"][1:3]
     small = [(random.integers(1, 300, 2).tolist(), random.integers(1, 100, 2).tolist()) for _ in range(RANDOM_SIZES)]
     lines = []
