@@ -2,11 +2,8 @@
 
 import os
 import pathlib
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from tqdm import tqdm
 
 from sodkeras.data.pairs import Pair
 from sodkeras.data.samples import read_mask_of
@@ -15,6 +12,7 @@ from sodkeras.metrics.plots import write_curves
 from sodkeras.metrics.scorer import score_model
 from sodkeras.metrics.tables import ScoreTable, conventions
 from sodkeras.predictor import Predictor
+from sodkeras.progress import progress_bar
 
 #: What is computed: the field's usual four, see `sodkeras.metrics.METRICS`.
 METRICS = ("mae", "f", "s", "e")
@@ -47,7 +45,7 @@ def evaluate(
     curves: dict[str, dict] = {}
     failures: dict[Any, SodkerasError] = {}
     total = len(models) * sum(map(len, pairs.values()))
-    with tqdm(total=total, unit="picture", desc="scoring", disable=None if sys.stderr else True) as bar:
+    with progress_bar(total=total, unit="picture", purpose="scoring", disable=None) as bar:
         for method, model in models.items():
             predictor = Predictor(model)
             for name, of_set in pairs.items():

@@ -99,7 +99,7 @@ def test_what_convert_writes_is_documented(written):
 def test_what_quantize_train_writes_is_documented(tmp_path):
     for seed in range(4):
         write_photo(tmp_path / f"{seed}.png", seed=seed)
-    path, _ = quantize_train(tiny_model(), tmp_path, tmp_path / "out", targets="own", steps=2, batch=2)
+    path, _ = quantize_train(tiny_model(), tmp_path / "out", pictures=tmp_path, steps=2, batch=2)
     found = check(read_metadata(path.read_bytes(), path), KEYS)
     assert {name for name, key in KEYS.items() if "quantize-train" in key.written or key.written == "always"} <= found
 

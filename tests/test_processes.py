@@ -34,7 +34,7 @@ def folder(tmp_path_factory):
 
 COMMANDS = {
     "evaluate": ["evaluate", "maps", "masks", "--processes=2"],
-    "convert": ["convert", "tiny.keras", "--numerics=int8", "--calibrate=photos", "--out=out"],
+    "convert": ["convert", "--model=tiny.keras", "--numerics=int8", "--calibrate=photos", "--out=out"],
 }
 
 
@@ -42,7 +42,7 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_nobody_and_nothing_is_left_of_a_command_that_is_ended(folder, tmp_path, name, number):
     command = subprocess.Popen(
-        [sys.executable, "-m", "sodkeras.commands.main", *COMMANDS[name]],
+        [sys.executable, "-m", "sodkeras", *COMMANDS[name]],
         cwd=folder,
         env=os.environ | {"TMPDIR": str(tmp_path)},
         stdout=subprocess.DEVNULL,

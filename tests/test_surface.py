@@ -28,5 +28,5 @@ def test_a_network_goes_the_whole_way_by_these_names_alone(tmp_path):
     assert found.problems == [] and found.census.partitions.partitions == 1
     assert [path.name for path in found.write()] == [f"{file.stem}.verify.json", f"{file.stem}.verify.png"]
     assert "worst_iou is" in sodkeras.verify(file, smaller, photos, worst_iou=1.0).problems[0]
-    assert sodkeras.benchmark(file, photo(), runs=2)["inference_median_ms"] > 0
+    assert sodkeras.benchmark(file, [photo()], runs=2)["inference_median_ms"] > 0
     assert sodkeras.Predictor(file)(photo()).shape == (60, 80)

@@ -1,6 +1,6 @@
 """Callbacks for `model.fit`, and the plain weight decay that goes with them."""
 
 from sodkeras.callbacks.dynamic_weight_decay import DynamicWeightDecay, block_units, mean_activity
-from sodkeras.callbacks.weight_decay_groups import exempt_gammas, set_weight_decay
+from sodkeras.callbacks.weight_decay_groups import exempt_gammas
 
-__all__ = ["DynamicWeightDecay", "block_units", "exempt_gammas", "mean_activity", "set_weight_decay"]
+__all__ = ["DynamicWeightDecay", "block_units", "exempt_gammas", "mean_activity"]

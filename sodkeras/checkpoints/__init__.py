@@ -13,7 +13,7 @@ from sodkeras.files import reason
 
 _FOLDED = (
     "batch norm is folded into the convolutions of this file: predict and convert as you like, but before fine-tuning "
-    "give it statistics again with sodkeras weights import --statistics=FOLDER_OF_PICTURES"
+    "give it statistics again with sodkeras weights import --pictures=FOLDER"
 )
 _NON_COMMERCIAL = "CC BY-NC-SA 4.0 if it is the authors' file: non-commercial, and derived weights stay under it"
 #: A name that only this network's state dict has, and the licence of the released weights where it is not a preset's.

@@ -5,19 +5,20 @@ usage: sodkeras benchmark FILE.tflite [FILE.tflite ...] [--flag=value ...]
 
 Preparing the picture, inference, and bringing the map back to the picture's size are timed apart, over warm runs, with
 the median, the 90th percentile and the least. It also says how many of the file's operators the CPU's fast path
-(XNNPACK) took and in how many pieces: all of them in one piece is what you want. --profile adds what operators take,
-inside XNNPACK too. A board needs ai-edge-litert, OpenCV and absl-py only, no TensorFlow.
+(XNNPACK) took and in how many pieces: all of them in one piece is what you want. --operators adds what operators
+take, inside XNNPACK too. A board needs ai-edge-litert, OpenCV and absl-py only, no TensorFlow.
 
 --adb runs LiteRT's own benchmark_model on an Android phone instead, which times inference only. Give your copy of that
 program, built for the phone's processor, with --benchmark_model the first time; it stays on the phone.
 
 example:
   sodkeras benchmark phone/*.tflite --threads=1 --csv=benchmarks.csv
-  sodkeras benchmark phone/u2netp-320x320-static_wi8_ai8.tflite --profile
+  sodkeras benchmark phone/u2netp-320x320-static_wi8_ai8.tflite --operators
   sodkeras benchmark phone/*.tflite --adb --benchmark_model=android_aarch64_benchmark_model
 """
 
-from absl import flags
+import dataclasses
+import json
 
 from sodkeras.errors import UsageError
 
@@ -25,82 +26,76 @@ from sodkeras.errors import UsageError
 _NOT_SHOWN = ("operators", "delegated", "partitions", "cpu", "system")
 
 
-def define_flags(flag_values):
-    flags.DEFINE_integer("threads", 1, "CPU threads.", lower_bound=1, flag_values=flag_values)
-    flags.DEFINE_integer("runs", 20, "Measured runs.", lower_bound=1, flag_values=flag_values)
-    flags.DEFINE_integer("warmup", 3, "Runs before them.", lower_bound=0, flag_values=flag_values)
-    flags.DEFINE_string(
-        "picture", None, "A picture to run on; default 640x480 pixels of noise.", flag_values=flag_values
-    )
-    flags.DEFINE_string("csv", None, "A file to add a row to for each model.", flag_values=flag_values)
-    flags.DEFINE_bool("profile", False, "Time the operators as well.", flag_values=flag_values)
-    flags.DEFINE_integer(
-        "top",
-        10,
-        "profile: how many of the costliest single operators to list.",
-        lower_bound=0,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_bool("adb", False, "Time on the Android phone that adb reaches.", flag_values=flag_values)
-    flags.DEFINE_string("serial", None, "adb: which phone, if there are several.", flag_values=flag_values)
-    flags.DEFINE_string(
-        "benchmark_model", None, "adb: LiteRT's benchmark_model for the phone's processor.", flag_values=flag_values
-    )
+def define_flags(options):
+    options.whole("threads", 1, "CPU threads.")
+    options.whole("runs", 20, "Measured runs.")
+    options.whole("warmup", 3, "Runs before them.", least=0)
+    options.pictures("Pictures to run on, one after the other; default 640x480 pixels of noise.")
+    options.text("csv", None, "A file to add a row to for each model.")
+    options.switch("operators", False, "Time the operators as well.")
+    options.whole("top", 10, "operators: how many of the costliest single ones to list.", least=0)
+    options.switch("adb", False, "Time on the Android phone that adb reaches.")
+    options.text("serial", None, "adb: which phone, if there are several.")
+    options.text("benchmark_model", None, "adb: LiteRT's benchmark_model for the phone's processor.")
+    options.json()
 
 
-def run(flag_values, arguments):
+def run(options, arguments):
     from sodkeras.tflite.timing.benchmark import append_rows
 
     if not arguments:
         raise UsageError("name at least one .tflite file")
     for name in ("serial", "benchmark_model"):
-        if flag_values[name].value is not None and not flag_values.adb:
+        if getattr(options, name) is not None and not options.adb:
             raise UsageError(f"--{name} is for phones: add --adb")
-    rows = _on_phone(flag_values, arguments) if flag_values.adb else _here(flag_values, arguments)
-    _print_rows(rows)
-    if flag_values.csv:
-        append_rows(flag_values.csv, rows)
+    if options.pictures and options.adb:
+        raise UsageError("a phone times inference alone, on noise: leave out --pictures")
+    rows = []
+    for path in arguments:
+        row, remarks, times = (_on_phone if options.adb else _here)(options, path)
+        rows.append(row)
+        if options.json:
+            row["operator_times"] = [dataclasses.asdict(time) for time in times]
+            continue
+        print(f"{path}: {remarks}")
+        if times:
+            _print_operators(times, options.top)
+    if options.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        _print_rows(rows)
+    if options.csv:
+        append_rows(options.csv, rows)
     return 0
 
 
-def _here(flag_values, paths):
+def _here(options, path):
+    """A row, what is said of the file, and its operators' times if they are wanted."""
     import numpy as np
 
-    from sodkeras.pictures import read_picture
+    from sodkeras.pictures import find_pictures, read_picture
     from sodkeras.tflite.timing.benchmark import benchmark, profile_file
 
-    if flag_values.picture:
-        picture = read_picture(flag_values.picture)
+    if options.pictures:
+        pictures = [read_picture(picture) for picture in find_pictures(options.pictures)]
     else:
-        picture = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-    measured = picture, flag_values.threads, flag_values.runs, flag_values.warmup
-    rows = []
-    for path in paths:
-        rows.append(benchmark(path, *measured))
-        print(f"{path}: {rows[-1]['delegation']}")
-        if flag_values.profile:
-            _print_profile(profile_file(path, *measured), flag_values.top)
-    print(f"picture {picture.shape[1]}x{picture.shape[0]}")
-    return rows
+        pictures = [np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)]
+    measured = options.threads, options.runs, options.warmup
+    row = benchmark(path, pictures, *measured)
+    return row, row.pop("delegation"), profile_file(path, pictures[0], *measured) if options.operators else []
 
 
-def _on_phone(flag_values, paths):
+def _on_phone(options, path):
+    """The same, of a phone."""
     from sodkeras.tflite.timing.operator_profile import parse
     from sodkeras.tflite.timing.phone import Phone
 
-    phone = Phone(flag_values.serial, flag_values.benchmark_model)
-    rows = []
-    for path in paths:
-        row, report = phone.benchmark(
-            path, flag_values.threads, flag_values.runs, flag_values.warmup, flag_values.profile
-        )
-        rows.append(row)
-        taken = f"{row['delegated']} of {row['operators']} ops delegated, partitions: {row['partitions']}; "
-        p95 = f", 95th percentile {row['inference_p95_ms']} ms" if row["inference_p95_ms"] != "" else ""
-        print(f"{path}: {taken if row['operators'] else ''}mean {row['inference_mean_ms']} ms{p95}")
-        if flag_values.profile:
-            _print_profile(parse(report), flag_values.top)
-    return rows
+    phone = Phone(options.serial, options.benchmark_model)
+    row, report = phone.benchmark(path, options.threads, options.runs, options.warmup, options.operators)
+    taken = f"{row['delegated']} of {row['operators']} ops delegated, partitions: {row['partitions']}; "
+    p95 = f", 95th percentile {row['inference_p95_ms']} ms" if row["inference_p95_ms"] != "" else ""
+    remark = f"{taken if row['operators'] else ''}mean {row['inference_mean_ms']} ms{p95}"
+    return row, remark, parse(report) if options.operators else []
 
 
 def _print_rows(rows):
@@ -113,7 +108,7 @@ def _print_rows(rows):
     print(f"{rows[0]['cpu']}, {rows[0]['system']}")
 
 
-def _print_profile(times, top):
+def _print_operators(times, top):
     from sodkeras.tflite.timing.operator_profile import by_kind
 
     rows = [("operators", "count", "ms", "share")]

@@ -1,6 +1,6 @@
 """sodkeras convert: turns a network into .tflite files for phones.
 
-usage: sodkeras convert MODEL [--flag=value ...]
+usage: sodkeras convert --model=MODEL [--flag=value ...]
 
 MODEL is a preset's name or a .keras file. Each of --numerics gives one file, NAME-HxW-NUMERICS.tflite in --out, with
 its preprocessing inside, and a .json beside it that says the same for apps.
@@ -18,7 +18,7 @@ numerics:
   static_wi8_ai16     16-bit activations (also: int16): nearer to float, but no delegate takes it, so that it is slow
 
 Each file is compared with its source on up to eight pictures that it was not calibrated with: the example photos, and
-of --calibrate those beyond --calibration_limit. One that does not agree is written, named, and the exit code is 1.
+of --calibrate those beyond --limit. One that does not agree is written, named, and the exit code is 1.
 
 inside the graph, by --inside:
   normalisation       an app passes the resized picture's bytes, RGB, as they are; U²-Net's, stretched to a largest
@@ -28,86 +28,72 @@ inside the graph, by --inside:
 What is outside, `sodkeras predict` does itself, and the JSON beside the file says it to apps.
 
 examples:
-  sodkeras convert my_network.keras --numerics=float16 --calibrate=photos/ --out=phone
-  sodkeras convert u2netp
-  sodkeras convert u2netp --numerics=float32,int8 --calibrate=photos/ --out=phone
-  sodkeras convert u2netp --numerics=int8 --calibrate=photos/ --inside=normalisation,resize,sigmoid --interface=uint8
-  sodkeras verify phone/u2netp-320x320-static_wi8_ai8.tflite --source=u2netp --pictures=photos/
+  sodkeras convert -m my_network.keras --numerics=float16 --calibrate=photos/ --out=phone
+  sodkeras convert -m u2netp
+  sodkeras convert -m u2netp --numerics=float32,int8 --calibrate=photos/ --out=phone
+  sodkeras convert -m u2netp --numerics=int8 --calibrate=photos/ --inside=normalisation,resize,sigmoid --interface=uint8
+  sodkeras verify phone/u2netp-320x320-static_wi8_ai8.tflite --model=u2netp --pictures=photos/
 """
 
 import json
-import os
 import sys
-
-from absl import flags
 
 from sodkeras.errors import UsageError
 
 
-def define_flags(flag_values):
-    flags.DEFINE_list("numerics", ["float32"], "What to compute in; see above.", flag_values=flag_values)
-    flags.DEFINE_string("calibrate", None, "A folder or glob of calibration pictures.", flag_values=flag_values)
-    flags.DEFINE_integer(
-        "calibration_limit", 100, "Calibration pictures at most.", lower_bound=1, flag_values=flag_values
-    )
-    flags.DEFINE_list(
+def define_flags(options):
+    options.model()
+    options.names("numerics", ["float32"], "What to compute in; see above.")
+    options.text("calibrate", None, "A folder or glob of calibration pictures.")
+    options.limit(100, "Calibration pictures at most.")
+    options.names(
         "keep_float",
         None,
         "Patterns of layers that stay in float in static_wi8_ai8, 'none' for none; default convolutions whose weights "
         "do not fit into 8 bits, and products of matrices, a DNL's with weights of 8 bits.",
-        flag_values=flag_values,
     )
-    flags.DEFINE_enum(
+    options.choice(
         "prelu",
         "auto",
         ["auto", "exact"],
         "How static_wi8_ai8 computes PReLU: exactly, or as ReLU or leaky ReLU where 8 bits cannot tell (faster).",
-        flag_values=flag_values,
     )
-    flags.DEFINE_bool(
-        "sensitivity",
-        False,
-        "Write what each layer costs in static_wi8_ai8, a .sensitivity.csv beside the file.",
-        flag_values=flag_values,
+    options.switch(
+        "sensitivity", False, "Write what each layer costs in static_wi8_ai8, a .sensitivity.csv beside the file."
     )
-    flags.DEFINE_float(
+    options.number(
         "mae_budget",
         None,
         "How much static_wi8_ai8 may differ from Keras on calibration pictures: mean absolute difference of the maps. "
         "As few further layers as it takes stay in float.",
-        lower_bound=0,
-        flag_values=flag_values,
     )
-    flags.DEFINE_list("inside", ["resize", "sigmoid"], "What is inside the graph; see above.", flag_values=flag_values)
-    flags.DEFINE_enum(
+    options.names("inside", ["resize", "sigmoid"], "What is inside the graph; see above.")
+    options.choice(
         "interface",
         None,
         ["int8", "uint8", "int16", "float32"],
         "The type of input and output of static_*; default that of the activations.",
-        flag_values=flag_values,
     )
-    flags.DEFINE_string("out", ".", "The folder to write to.", flag_values=flag_values)
+    options.out(default=".")
 
 
-def run(flag_values, arguments):
+def run(options, arguments):
     from sodkeras.tflite.convert import convert
 
-    if len(arguments) != 1:
-        raise UsageError("name one model")
-    if flag_values.debug:
-        os.environ["SODKERAS_DEBUG"] = "1"
+    if arguments:
+        raise UsageError(f"everything is a flag here. Received: {' '.join(arguments)}")
     paths = convert(
-        arguments[0],
-        flag_values.out,
-        flag_values.numerics,
-        flag_values.calibrate,
-        calibration_limit=flag_values.calibration_limit,
-        keep_float=[] if flag_values.keep_float == ["none"] else flag_values.keep_float,
-        prelu=flag_values.prelu,
-        inside=flag_values.inside,
-        interface=flag_values.interface,
-        sensitivity=flag_values.sensitivity,
-        mae_budget=flag_values.mae_budget,
+        options.model,
+        options.out,
+        options.numerics,
+        options.calibrate,
+        limit=options.limit,
+        keep_float=[] if options.keep_float == ["none"] else options.keep_float,
+        prelu=options.prelu,
+        inside=options.inside,
+        interface=options.interface,
+        sensitivity=options.sensitivity,
+        mae_budget=options.mae_budget,
     )
     bad = {}
     for path in paths:

@@ -1,8 +1,8 @@
 """sodkeras data: lists, checks and shows data sets for training, or makes new ones.
 
 usage: sodkeras data SOURCE [SOURCE ...] [--check] [--show=SHEET.png] [--pack=FILE.npz] [--mask_value=NUMBER]
-       sodkeras data --make_synthetic=FOLDER [--count=NUMBER] [--size=HEIGHTxWIDTH] [--seed=NUMBER]
-       sodkeras data SOURCE [SOURCE ...] --make_scenes=FOLDER [--count=NUMBER] [--size=HEIGHTxWIDTH] [--seed=NUMBER]
+       sodkeras data --make_synthetic=FOLDER [--count=NUMBER] [--size=HxW] [--seed=NUMBER]
+       sodkeras data SOURCE [SOURCE ...] --make_scenes=FOLDER [--count=NUMBER] [--size=HxW] [--seed=NUMBER]
 
 A source is a folder of pictures beside one of masks, as the field's sets are downloaded (images/ and masks/; DUTS,
 ECSSD, PASCAL-S, DUT-OMRON, HKU-IS; JPEG pictures among PNG masks, as in MSRA10K), what sodkeras pseudo-label made, a
@@ -19,88 +19,84 @@ examples:
   sodkeras data DUTS-TR mine=pairs.csv --check
   sodkeras data --make_synthetic=synthetic --count=500
   sodkeras data labelled horses --make_scenes=scenes --count=6000
-  sodkeras pseudo-label scenes/images --model=u2netp --out=scenes_labelled
+  sodkeras pseudo-label scenes/images -m u2netp -o scenes_labelled
 """
 
-import re
+import dataclasses
+import json
+import sys
 
-from absl import flags
-
-from sodkeras.commands.mask_value import define_mask_value
 from sodkeras.errors import UsageError
+from sodkeras.progress import say
 
 # Of each kind of problem, unless all are asked for; and of each set's pairs, on a sheet.
 _SHOWN = 5
 
 
-def define_flags(flag_values):
-    flags.DEFINE_bool("check", False, "Read every pair and print what is wrong.", flag_values=flag_values)
-    define_mask_value(flag_values)
-    flags.DEFINE_bool("all", False, f"Print every problem, not {_SHOWN} of a kind.", flag_values=flag_values)
-    flags.DEFINE_string(
-        "show", None, "A .png file to draw some pairs on, picture, mask and both.", flag_values=flag_values
-    )
-    flags.DEFINE_string(
-        "pack",
-        None,
-        "An .npz file to write all pairs to, resized, for training without TensorFlow.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string("make_synthetic", None, "A folder to make a synthetic set in.", flag_values=flag_values)
-    flags.DEFINE_string("make_scenes", None, "A folder to make a set of scenes in.", flag_values=flag_values)
-    flags.DEFINE_integer("count", 500, "Pairs of the set that is made.", lower_bound=1, flag_values=flag_values)
-    flags.DEFINE_string(
-        "size",
-        None,
-        "HEIGHTxWIDTH; default 240x320 for a synthetic set, 256x256 for scenes, 224x224 to pack.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer("seed", 0, "Of what is random.", lower_bound=0, flag_values=flag_values)
+def define_flags(options):
+    options.switch("check", False, "Read every pair and print what is wrong.")
+    options.mask_value()
+    options.switch("all", False, f"Print every problem, not {_SHOWN} of a kind.")
+    options.text("show", None, "A .png file to draw some pairs on, picture, mask and both.")
+    options.text("pack", None, "An .npz file to write all pairs to, resized, for training without TensorFlow.")
+    options.text("make_synthetic", None, "A folder to make a synthetic set in.")
+    options.text("make_scenes", None, "A folder to make a set of scenes in.")
+    options.whole("count", 500, "Pairs of the set that is made.")
+    options.size("Default 240x320 for a synthetic set, 256x256 for scenes, 224x224 to pack.")
+    options.whole("seed", 0, "Of what is random.", least=0)
+    options.json()
 
 
-def run(flag_values, arguments):
+def run(options, arguments):
     from tabulate import tabulate
 
+    from sodkeras.data.check import check_sets
     from sodkeras.data.pairs import find_sets
 
     # What is made here has no classes.
-    sets = find_sets(arguments, flag_values.mask_value)
-    if flag_values.make_synthetic:
+    sets = find_sets(arguments, options.mask_value)
+    if options.make_synthetic:
         from sodkeras.data.synthetic import write_synthetic
 
-        size = _size(flag_values.size or "240x320")
-        write_synthetic(flag_values.make_synthetic, flag_values.count, size, flag_values.seed)
-        sets += find_sets([flag_values.make_synthetic])
+        size = options.size or (240, 320)
+        write_synthetic(options.make_synthetic, options.count, size, options.seed)
+        sets += find_sets([options.make_synthetic])
     if not sets:
         raise UsageError("name at least one SOURCE, or --make_synthetic")
-    if flag_values.make_scenes:
+    if options.make_scenes:
         from sodkeras.data.scenes import write_scenes
 
         pairs = [pair for found in sets for pair in found.pairs]
-        size = _size(flag_values.size or "256x256")
-        write_scenes(flag_values.make_scenes, pairs, flag_values.count, size, flag_values.seed)
-        sets += find_sets([flag_values.make_scenes])
+        size = options.size or (256, 256)
+        write_scenes(options.make_scenes, pairs, options.count, size, options.seed)
+        sets += find_sets([options.make_scenes])
     rows = [(found.name, len(found.pairs), len(found.unpaired)) for found in sets]
-    print(tabulate(rows, headers=("set", "pairs", "files without a partner")))
-    size = _size(flag_values.size or "224x224")
-    if flag_values.show:
-        _show(sets, flag_values.show, flag_values.seed)
-    fatal = flag_values.check and _check(sets, _SHOWN if not flag_values.all else None)
-    if fatal:
+    if options.show:
+        _show(sets, options.show, options.seed)
+    problems = check_sets(sets, progress=sys.stderr.isatty()) if options.check else []
+    if options.json:
+        columns = ("name", "pairs", "unpaired")
+        found = {"sets": [dict(zip(columns, row, strict=True)) for row in rows]}
+        listed = [{**dataclasses.asdict(problem), "path": str(problem.path)} for problem in problems]
+        print(json.dumps(found | {"problems": listed} if options.check else found, indent=1, ensure_ascii=False))
+    else:
+        print(tabulate(rows, headers=("set", "pairs", "files without a partner")))
+        if options.check:
+            _print_problems(problems, _SHOWN if not options.all else None)
+    if any(problem.fatal for problem in problems):
         return 1
-    if flag_values.pack:
+    if options.pack:
         from sodkeras.data.packed import pack
 
-        pack([pair for found in sets for pair in found.pairs], size, flag_values.pack)
-        print(f"wrote {flag_values.pack}")
+        size = options.size or (224, 224)
+        pack([pair for found in sets for pair in found.pairs], size, options.pack)
+        say(f"wrote {options.pack}")
     return 0
 
 
-def _check(sets, shown):
-    """Prints the problems by kind; returns whether training cannot use some of it."""
-    from sodkeras.data.check import ADVICE, check_sets
+def _print_problems(problems, shown):
+    from sodkeras.data.check import ADVICE
 
-    problems = check_sets(sets)
     for kind, advice in ADVICE.items():
         of_kind = [problem for problem in problems if problem.kind == kind]
         if of_kind:
@@ -111,7 +107,6 @@ def _check(sets, shown):
             if shown is not None and len(of_kind) > shown:
                 print(f"  … and {len(of_kind) - shown} more; --all shows them")
     print("" if problems else "nothing wrong")
-    return any(problem.fatal for problem in problems)
 
 
 def _show(sets, path, seed):
@@ -130,11 +125,4 @@ def _show(sets, path, seed):
             picture, mask = read_pair(pair)
             rows.append((f"{found.name}\n{pair.stem}", [picture, mask, overlay(picture, np.float32(mask) / 255)]))
     contact_sheet(path, rows, ["picture", "mask", "both"])
-    print(f"wrote {path}")
-
-
-def _size(text):
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not match:
-        raise UsageError(f"--size is HEIGHTxWIDTH, as 224x224. Received: {text}")
-    return int(match[1]), int(match[2])
+    say(f"wrote {path}")

@@ -15,29 +15,31 @@ with this package, as do csnet_l_x1 and csnet_l_x2, which are quicker and find l
 
 import concurrent.futures
 import csv
+import json
 import pathlib
 import time
 
-from absl import flags
+from sodkeras.progress import say as say_line
 
 # Masks whose IoU is less are not the same to a person who looks at them.
 _OTHER_MASK = 0.9
 
 
-def define_flags(flag_values):
-    flags.DEFINE_string("out", "out/demo", "The folder to write to.", flag_values=flag_values)
-    flags.DEFINE_string("model", "u2netp", "A preset's name or a .keras file.", flag_values=flag_values)
-    flags.DEFINE_string("pictures", None, "A folder of photos instead of the examples.", flag_values=flag_values)
-    flags.DEFINE_integer("runs", 10, "Measured runs for the latency.", lower_bound=1, flag_values=flag_values)
+def define_flags(options):
+    options.out(default="out/demo")
+    options.model(default="u2netp")
+    options.pictures("Files, folders or globs of photos to take instead of the examples.")
+    options.whole("runs", 10, "Measured runs for the latency.")
+    options.json()
 
 
-def run(flag_values, arguments):
+def run(options, arguments):
     import os
 
     from tabulate import tabulate
 
     from sodkeras import weights
-    from sodkeras.commands.startup import open_keras
+    from sodkeras.commands.startup import open_keras, silent_stderr
     from sodkeras.pictures import example_pictures, find_pictures, read_picture
     from sodkeras.runtimes import LiteRTRuntime
     from sodkeras.tflite.convert import convert
@@ -46,26 +48,27 @@ def run(flag_values, arguments):
     start = time.monotonic()
 
     def say(text):
-        print(f"[{time.monotonic() - start:5.0f} s] {text}", flush=True)
+        say_line(f"[{time.monotonic() - start:5.0f} s] {text}")
 
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"  # the latencies are for one thread, Keras's too
-    out = pathlib.Path(flag_values.out)
-    found = find_pictures([flag_values.pictures]) if flag_values.pictures else example_pictures()
+    out = pathlib.Path(options.out)
+    found = find_pictures(options.pictures) if options.pictures else example_pictures()
     pictures = {path.stem: read_picture(path) for path in found}
-    if not flag_values.model.endswith(".keras"):
-        in_keras = f"{weights.preset(flag_values.model)['name']}_keras"
+    if not options.model.endswith(".keras"):
+        in_keras = f"{weights.preset(options.model)['name']}_keras"
         if weights.cached(in_keras) is None:
-            say(f"fetching {flag_values.model}")
+            say(f"fetching {options.model}")
         weights.fetch(in_keras)
     calibration = found if len(found) > 1 else [*found, *example_pictures()]  # one photo is too few
     say(f"converting to float32 and static_wi8_ai8 (8-bit integer), calibrated with {len(calibration)} photos")
     with concurrent.futures.ThreadPoolExecutor(1) as executor:  # a child process works while Keras starts here
-        conversion = executor.submit(convert, flag_values.model, out, ["float32", "static_wi8_ai8"], calibration)
-        predictor = open_keras(flag_values.model)
+        conversion = executor.submit(convert, options.model, out, ["float32", "static_wi8_ai8"], calibration)
+        predictor = open_keras(options.model)
         files = conversion.result()
     runtimes = {"Keras": predictor.runtime}
     for file in files:
-        runtime = LiteRTRuntime(file, threads=1)
+        with silent_stderr():
+            runtime = LiteRTRuntime(file, threads=1)
         runtimes[f"LiteRT {runtime.numerics}"] = runtime
 
     say("running all three on every photo")
@@ -73,11 +76,14 @@ def run(flag_values, arguments):
     agreements = {
         name: _compare(runtimes["Keras"], name, runtime, pictures, maps) for name, runtime in runtimes.items()
     }
-    say(f"timing each, {flag_values.runs} runs on one thread")
-    rows = _rows(runtimes, [None, *files], agreements, pictures, flag_values.runs)
+    say(f"timing each, {options.runs} runs on one thread")
+    rows = _rows(runtimes, [None, *files], agreements, pictures, options.runs)
     say("writing the pictures and the report")
-    _write(out, predictor, pictures, maps, rows, f"{cpu_model()}, one thread, {flag_values.runs} runs")
-    print(tabulate(rows.values(), headers="keys", disable_numparse=True))
+    _write(out, predictor, pictures, maps, rows, f"{cpu_model()}, one thread, {options.runs} runs")
+    if options.json:
+        print(json.dumps(list(rows.values()), indent=1, ensure_ascii=False))
+    else:
+        print(tabulate(rows.values(), headers="keys", disable_numparse=True))
     say(f"done: open {out / 'report.html'}")
     return 0
 
@@ -102,7 +108,7 @@ def _rows(runtimes, files, agreements, pictures, runs):
 
     rows = {}
     for (name, runtime), file in zip(runtimes.items(), files, strict=True):
-        times = measure(runtime, next(iter(pictures.values())), runs)["inference"]
+        times = measure(runtime, [next(iter(pictures.values()))], runs)["inference"]
         row = {
             "network": name,
             "MB": f"{file.stat().st_size / 1e6:.2f}" if file else "",

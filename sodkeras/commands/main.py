@@ -1,5 +1,7 @@
-"""`sodkeras VERB [ARGUMENTS] [--flag=value …]`: finds the verb, parses its flags, turns errors into one sentence."""
+"""`sodkeras VERB [ARGUMENTS] [--flag=value …]`: finds the verb, reads its flags, turns errors into one sentence."""
 
+import contextlib
+import difflib
 import importlib
 import logging
 import multiprocessing
@@ -9,10 +11,10 @@ import sys
 import traceback
 import warnings
 
-from absl import flags
-
 import sodkeras
+from sodkeras.commands.options import Options
 from sodkeras.errors import SodkerasError, UsageError
+from sodkeras.progress import QUIET
 
 #: Every verb, in the order a newcomer meets them.
 VERBS = (
@@ -24,7 +26,7 @@ VERBS = (
     "verify",
     "benchmark",
     "evaluate",
-    "profile",
+    "flops",
     "data",
     "pseudo-label",
     "train",
@@ -40,10 +42,11 @@ usage: sodkeras VERB [ARGUMENTS] [--flag=value ...]
 
 Start with:  sodkeras demo
 Then:        sodkeras predict photo.jpg --out=maps
-Help:        sodkeras VERB --help
+Help:        sodkeras help VERB
 
-Every verb takes --debug, which shows where in the code an error arose, and --max_pixels, the most that a picture may
-have (200 million): of a larger one no more than the header is read.
+Every verb takes --quiet: no progress, only results, warnings and errors; --debug, which shows where in the code
+an error arose; and --max_pixels, the most that a picture may have (200 million): of a larger one no more than the
+header is read. Results go to standard output, all else to standard error.
 Exit codes: 0 done, 1 failed, 2 wrong use."""
 
 
@@ -113,6 +116,8 @@ def _is_for_users(record):
 
 
 def _run(argv):
+    if argv[:1] == ["help"] and len(argv) > 1:
+        argv = [*argv[1:2], "--help"]
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(_INTRODUCTION.format(verbs="\n".join(f"  {verb:<14} {_summary(verb)}" for verb in VERBS)), flush=True)
         return 0
@@ -121,37 +126,55 @@ def _run(argv):
         return 0
     verb, *rest = argv
     if verb not in VERBS:
-        return _fail(2, f"sodkeras: the verbs are {', '.join(VERBS)}. Received: {verb}")
-    module = _module(verb)
-    flag_values = flags.FlagValues()
-    module.define_flags(flag_values)
-    flags.DEFINE_bool("debug", False, "Show the traceback of an error.", flag_values=flag_values)
-    flags.DEFINE_integer(
-        "max_pixels", None, "The most pixels that a picture may have.", lower_bound=1, flag_values=flag_values
-    )
+        near = difflib.get_close_matches(verb, VERBS, n=1)
+        hint = f"did you mean {near[0]}? The" if near else "the"
+        return _fail(2, f"sodkeras: {hint} verbs are {', '.join(VERBS)}. Received: {verb}")
+    module, options = _module(verb), Options()
+    module.define_flags(options)
+    options.switch("debug", False, "Show the traceback of an error.")
+    options.switch("quiet", False, "No progress: only results, warnings and errors.")
+    options.whole("max_pixels", None, "The most pixels that a picture may have.")
     if {"-h", "--help", "-help"} & set(rest):
-        print(f"{module.__doc__.strip()}\n\nflags:\n{_flag_help(flag_values)}")
+        print(f"{module.__doc__.strip()}\n\nflags:\n{options.help()}")
         return 0
     try:
-        arguments = flag_values([f"sodkeras {verb}", *rest])[1:]
-    except flags.Error as error:
-        return _fail(2, f"sodkeras {verb}: {error} (see sodkeras {verb} --help)")
-    if flag_values.max_pixels:
-        from sodkeras.pictures.decode import MAX_PIXELS
-
-        os.environ[MAX_PIXELS] = str(flag_values.max_pixels)  # for this process and those that it starts
-    try:
-        return module.run(flag_values, arguments)
+        values, arguments = options.read(f"sodkeras {verb}", rest)
+        with _environment(values):
+            return module.run(values, arguments)
     except UsageError as error:
-        return _fail(2, f"sodkeras {verb}: {error} (see sodkeras {verb} --help)")
+        return _fail(2, f"sodkeras {verb}: {error} (see sodkeras help {verb})")
     except KeyboardInterrupt:
         return _fail(130, f"sodkeras {verb}: interrupted")
     except BrokenPipeError:
         raise  # `main` knows
     except Exception as error:
-        if flag_values.debug:
+        if values.debug:
             traceback.print_exc()
         return _fail(1, f"sodkeras {verb}: {_sentence(error)}")
+
+
+@contextlib.contextmanager
+def _environment(values):
+    """What all of a command's processes shall know."""
+    wanted = {}
+    if values.quiet:
+        wanted[QUIET] = "1"
+    if values.debug:
+        wanted["SODKERAS_DEBUG"] = "1"
+    if values.max_pixels:
+        from sodkeras.pictures.decode import MAX_PIXELS
+
+        wanted[MAX_PIXELS] = str(values.max_pixels)
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ |= wanted
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _module(verb):
@@ -160,15 +183,6 @@ def _module(verb):
 
 def _summary(verb):
     return _module(verb).__doc__.strip().split("\n")[0].split(": ", 1)[1]
-
-
-def _flag_help(flag_values):
-    lines = []
-    for name in sorted(flag_values):
-        flag = flag_values[name]
-        default = "" if flag.default is None else f" (default: {flag.default_as_str})"
-        lines.append(f"  --{name}: {flag.help}{default}")
-    return "\n".join(lines)
 
 
 def _sentence(error):
@@ -182,7 +196,3 @@ def _sentence(error):
 def _fail(code, message):
     print(message, file=sys.stderr)
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

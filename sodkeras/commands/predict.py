@@ -17,55 +17,52 @@ evaluate`: for maps to score, take those of `sodkeras evaluate --save_maps`.
 
 examples:
   sodkeras predict photo.jpg
-  sodkeras predict holiday/ --model=u2netp --write=map,cutout --out=masks
-  sodkeras predict photo.jpg --model=out/demo/u2netp-320x320-float32.tflite
+  sodkeras predict holiday/ -m u2net --write=map,cutout -o masks
+  sodkeras predict photo.jpg -m out/demo/u2netp-320x320-float32.tflite
 """
 
 import pathlib
 import sys
 
-from absl import flags
-
 from sodkeras.errors import SodkerasError, UsageError
 
 
-def define_flags(flag_values):
-    flags.DEFINE_string("model", "u2netp", "A preset's name, a .keras file or a .tflite file.", flag_values=flag_values)
-    flags.DEFINE_string("out", "saliency", "The folder to write to.", flag_values=flag_values)
-    flags.DEFINE_list("write", ["map"], "What to write: map, overlay, cutout.", flag_values=flag_values)
-    flags.DEFINE_integer("threads", None, "CPU threads for a .tflite file.", lower_bound=1, flag_values=flag_values)
+def define_flags(options):
+    options.model("A preset's name, a .keras file or a .tflite file.", default="u2netp")
+    options.out(default="saliency")
+    options.names("write", ["map"], "What to write: map, overlay, cutout.")
+    options.whole("threads", None, "CPU threads for a .tflite file.")
 
 
-def run(flag_values, arguments):
-    from tqdm import tqdm
-
+def run(options, arguments):
     from sodkeras.commands.pictures import named_pictures
     from sodkeras.commands.startup import open_predictor
     from sodkeras.pictures import compositing, output_stems, write_png
     from sodkeras.pictures.find import is_result
     from sodkeras.pictures.read import PICTURE_ERRORS
     from sodkeras.predictor import Predictor
+    from sodkeras.progress import progress_bar
 
-    unknown = sorted(set(flag_values.write) - set(Predictor.OUTPUTS))
-    if unknown or not flag_values.write:
-        raise UsageError(f"--write takes {', '.join(Predictor.OUTPUTS)}. Received: {','.join(flag_values.write)}")
-    folder = pathlib.Path(flag_values.out)
+    unknown = sorted(set(options.write) - set(Predictor.OUTPUTS))
+    if unknown or not options.write:
+        raise UsageError(f"--write takes {', '.join(Predictor.OUTPUTS)}. Received: {','.join(options.write)}")
+    folder = pathlib.Path(options.out)
     pictures = named_pictures(arguments)
     stems = output_stems(pictures)
-    predictor = open_predictor(flag_values.model, flag_values.threads)
+    predictor = open_predictor(options.model, options.threads)
     make = {
         "map": lambda photo, levels: levels,
         "overlay": lambda photo, levels: compositing.overlay(photo.pixels, levels),
         "cutout": lambda photo, levels: compositing.cut_out(photo.pixels, levels, photo.layered, True),
     }
     failures = []
-    with tqdm(total=len(pictures), unit="picture", disable=len(pictures) < 2) as bar:
+    with progress_bar(total=len(pictures), unit="picture", disable=len(pictures) < 2) as bar:
         for path, photo, result in predictor.stream(pictures):
             try:
                 if photo is None:
                     raise result
                 result = compositing.grey(result)  # a quarter of the memory, which counts with 100 megapixels
-                for kind in flag_values.write:
+                for kind in options.write:
                     target = folder / f"{stems[path]}_{kind}.png"
                     if target.exists() and not is_result(target):
                         raise SodkerasError(
@@ -80,7 +77,7 @@ def run(flag_values, arguments):
             bar.update()
     done = len(pictures) - len(failures)
     if done:
-        print(f"{done} of {len(pictures)} pictures done, {', '.join(flag_values.write)} in {folder}")
+        print(f"{done} of {len(pictures)} pictures done, {', '.join(options.write)} in {folder}")
     for path, reason in failures:
         print(f"sodkeras predict: {path} failed: {reason}", file=sys.stderr)
     return 1 if failures else 0

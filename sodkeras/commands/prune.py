@@ -1,6 +1,6 @@
 """sodkeras prune: a smaller and faster U²-Net out of a trained one, by pictures without masks, with no training.
 
-usage: sodkeras prune MODEL --pictures=FOLDER --out=FILE.keras [--flag=value ...]
+usage: sodkeras prune --model=MODEL --pictures=PICTURES --out=FILE.keras [--flag=value ...]
 
 MODEL is a U²-Net: a preset's name or a .keras file. Channels that follow from others on the pictures go, and the
 convolutions are fitted, one after the other, to what they computed before. 20 pictures of the kind that the network
@@ -8,19 +8,19 @@ will see are a beginning, 300 better (--limit). At 320x320 U²-Net† takes 2 se
 each, and 4 GB for all.
 
 --size is for a network of smaller pictures. Its convolutions are fitted to what the old one computes of the larger:
-with --size=224 it does half of the work, and its maps are much nearer than those of the old one at that size.
+with --size=224x224 it does half of the work, and its maps are much nearer than those of the old one at that size.
 
 --tolerance says how much may be lost wherever channels go; what that comes to at the end is printed, and FILE.json says
 it of each convolution. --filters says instead how many channels each block keeps. Look at the maps (sodkeras predict),
 or score them (sodkeras evaluate), then convert. To go on training: sodkeras train --recipe=fine_tune
---network=FILE.keras --set=batch_statistics=false.
+--model=FILE.keras --set=batch_statistics=false.
 
 A CSNet is pruned while it is trained: sodkeras train --recipe=csnet_prune.
 
 example:
-  sodkeras prune u2netp --pictures=photos/ --out=small.keras
-  sodkeras prune u2netp --pictures=photos/ --size=224 --out=quick.keras
-  sodkeras convert quick.keras --numerics=int8 --calibrate=photos/ --out=phone
+  sodkeras prune -m u2netp --pictures=photos/ -o small.keras
+  sodkeras prune -m u2netp --pictures=photos/ --size=224x224 -o quick.keras
+  sodkeras convert -m quick.keras --numerics=int8 --calibrate=photos/ --out=phone
 """
 
 import dataclasses
@@ -28,54 +28,37 @@ import json
 import pathlib
 import sys
 
-from absl import flags
-
 from sodkeras.errors import SodkerasError, UsageError
 
 
-def define_flags(flag_values):
-    flags.DEFINE_list("pictures", [], "Files, folders or globs of pictures.", flag_values=flag_values)
-    flags.DEFINE_string("out", None, "The .keras file to write.", flag_values=flag_values)
-    flags.DEFINE_float(
-        "tolerance",
-        0.05,
-        "The share of variance that may be lost where channels go.",
-        lower_bound=0,
-        upper_bound=0.99,
-        flag_values=flag_values,
+def define_flags(options):
+    options.model("A U²-Net: a preset's name or a .keras file.")
+    options.pictures()
+    options.out("The .keras file to write.")
+    options.number("tolerance", 0.05, "The share of variance that may be lost where channels go.", most=0.99)
+    options.names(
+        "filters", None, "Channels of each block, encoder from the outside in, then decoder from the inside out."
     )
-    flags.DEFINE_list(
-        "filters",
-        None,
-        "Channels of each block, encoder from the outside in, then decoder from the inside out.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
-        "size",
-        None,
-        "Height and width of the new network's pictures, if others than the old one's.",
-        lower_bound=1,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer("limit", 100, "Pictures at most.", lower_bound=1, flag_values=flag_values)
-    flags.DEFINE_integer("seed", 0, "Of the pixels that are looked at.", flag_values=flag_values)
+    options.size("Of the new network's pictures, if another than the old one's.")
+    options.limit(100, "Pictures at most.")
+    options.whole("seed", 0, "Of the pixels that are looked at.", least=None)
 
 
-def run(flag_values, arguments):
+def run(options, arguments):
     from sodkeras.commands.startup import import_keras
     from sodkeras.pictures import find_pictures
     from sodkeras.weights import load_model, preset, preset_names
 
-    if len(arguments) != 1:
-        raise UsageError("name one model")
-    out = pathlib.Path(flag_values.out or "")
-    if not flag_values.pictures or out.suffix != ".keras":
+    if arguments:
+        raise UsageError(f"everything is a flag here. Received: {' '.join(arguments)}")
+    out = pathlib.Path(options.out)
+    if not options.pictures or out.suffix != ".keras":
         raise UsageError("name --pictures and --out=FILE.keras")
-    name = arguments[0]
+    name = options.model
     if not name.lower().endswith(".keras"):
         preset(name)  # a wrong name is said at once
-    filters = flag_values.filters and [_whole(count) for count in flag_values.filters]
-    found = find_pictures(flag_values.pictures)
+    filters = options.filters and [_whole(count) for count in options.filters]
+    found = find_pictures(options.pictures)
     import_keras()
 
     from sodkeras.complexity import complexity
@@ -84,17 +67,17 @@ def run(flag_values, arguments):
 
     model = load_model(name)
     wanted = model.preprocessing
-    if flag_values.size:
-        wanted = dataclasses.replace(wanted, size=(flag_values.size, flag_values.size))
-    chosen = found[:: max(1, -(-len(found) // flag_values.limit))]
+    if options.size:
+        wanted = dataclasses.replace(wanted, size=options.size)
+    chosen = found[:: max(1, -(-len(found) // options.limit))]
     names, pictures, *resized = _read(chosen, *dict.fromkeys((model.preprocessing, wanted)))
     try:
         network, _, errors = prune(
             model,
             pictures,
-            tolerance=flag_values.tolerance,
+            tolerance=options.tolerance,
             filters=filters,
-            seed=flag_values.seed,
+            seed=options.seed,
             resized=resized[0] if resized else None,
         )
     except ValueError as error:
@@ -106,10 +89,10 @@ def run(flag_values, arguments):
     record = {
         "pruned": name if name in preset_names() else pathlib.Path(name).name,
         "pictures": names,
-        "size": flag_values.size,
-        "tolerance": None if filters else flag_values.tolerance,
+        "size": options.size,
+        "tolerance": None if filters else options.tolerance,
         "filters": [row[-1] for rows in network.variant.values() for row in rows],
-        "seed": flag_values.seed,
+        "seed": options.seed,
         "parameters": [before.parameters, after.parameters],
         "multiply_adds": [before.multiply_adds, after.multiply_adds],
         "lost": errors,
@@ -133,12 +116,12 @@ def _whole(count):
 def _read(paths, *preprocessings):
     """The files' names and the pictures, preprocessed in each way; those that cannot be read are named and left out."""
     import numpy as np
-    from tqdm import tqdm
 
     from sodkeras.pictures import read_picture
+    from sodkeras.progress import progress_bar
 
     names, read, failures = [], [], []
-    for path in tqdm(paths, "reading", unit="picture"):
+    for path in progress_bar(paths, "reading", unit="picture"):
         try:
             picture = read_picture(path)
         except SodkerasError as error:

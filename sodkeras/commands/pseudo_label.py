@@ -1,6 +1,6 @@
 """sodkeras pseudo-label: makes masks for pictures that have none, with a trained network as the teacher.
 
-usage: sodkeras pseudo-label PICTURE [PICTURE ...] --out=DIR [--flag=value ...]
+usage: sodkeras pseudo-label PICTURE [PICTURE ...] --out=FOLDER [--flag=value ...]
 
 A PICTURE is a file, a folder, or a quoted glob. --out gets masks/ and pairs.csv, and is a data set for `sodkeras
 train`: each picture, its mask, and a weight between 0 and 1, how sure the teacher is of it. The maps of a picture and
@@ -14,29 +14,21 @@ examples:
 
 import sys
 
-from absl import flags
 
-from sodkeras.errors import UsageError
-
-
-def define_flags(flag_values):
-    flags.DEFINE_string(
-        "model", "u2net", "The teacher: a preset's name, a .keras or a .tflite file.", flag_values=flag_values
-    )
-    flags.DEFINE_string("out", None, "The folder to write to.", flag_values=flag_values)
-    flags.DEFINE_integer("threads", None, "CPU threads for a .tflite file.", lower_bound=1, flag_values=flag_values)
+def define_flags(options):
+    options.model("The teacher: a preset's name, a .keras or a .tflite file.", default="u2net")
+    options.out()
+    options.whole("threads", None, "CPU threads for a .tflite file.")
 
 
-def run(flag_values, arguments):
+def run(options, arguments):
     from sodkeras.commands.pictures import named_pictures
     from sodkeras.commands.startup import open_predictor
     from sodkeras.data.pseudo_labels import pseudo_label
 
-    if not flag_values.out:
-        raise UsageError("name --out")
     pictures = named_pictures(arguments)
-    predictor = open_predictor(flag_values.model, flag_values.threads)
-    list_file, failures = pseudo_label(predictor, pictures, flag_values.out, progress=sys.stderr.isatty())
+    predictor = open_predictor(options.model, options.threads)
+    list_file, failures = pseudo_label(predictor, pictures, options.out, progress=sys.stderr.isatty())
     print(f"{len(pictures) - len(failures)} of {len(pictures)} pictures labelled, {list_file}")
     for path, error in failures:
         print(f"sodkeras pseudo-label: {path} failed: {error}", file=sys.stderr)

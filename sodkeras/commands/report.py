@@ -13,16 +13,14 @@ examples:
   sodkeras report runs/first runs/second --out=comparison.html
 """
 
-from absl import flags
-
 from sodkeras.errors import UsageError
 
 
-def define_flags(flag_values):
-    flags.DEFINE_string("out", "comparison.html", "The page for several runs.", flag_values=flag_values)
+def define_flags(options):
+    options.out("The page for several runs.", default="comparison.html")
 
 
-def run(flag_values, arguments):
+def run(options, arguments):
     if not arguments:
         raise UsageError("name the folder of a run")
     from sodkeras.training.run_comparison import write_comparison
@@ -31,6 +29,6 @@ def run(flag_values, arguments):
     if len(arguments) == 1:
         print(write_report(arguments[0]))
     else:
-        write_comparison(arguments, flag_values.out)
-        print(flag_values.out)
+        write_comparison(arguments, options.out)
+        print(options.out)
     return 0

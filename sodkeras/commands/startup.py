@@ -1,4 +1,4 @@
-"""TensorFlow's start, without its remarks about the machine."""
+"""The start of TensorFlow and LiteRT, without their remarks about the machine."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ def import_keras(find_devices=True):
     Args:
         find_devices: whether the backend may look for its devices, which it does on first use, remarking on them.
     """
-    with _quiet_stderr():
+    with silent_stderr():
         import keras
 
         if find_devices:
@@ -19,7 +19,8 @@ def import_keras(find_devices=True):
 
 
 @contextlib.contextmanager
-def _quiet_stderr():
+def silent_stderr():
+    """What is written to stderr at the C level goes nowhere meanwhile; LiteRT remarks on its first interpreter."""
     try:
         kept = os.dup(2)
     except OSError:  # closed by the caller
@@ -60,4 +61,5 @@ def open_predictor(model, threads=None):
     file = model if model.lower().endswith((".tflite", ".keras")) else weights.preset(model)["file"]
     if not file.lower().endswith(".tflite"):
         import_keras()
-    return Predictor(model, threads)
+    with silent_stderr():
+        return Predictor(model, threads)

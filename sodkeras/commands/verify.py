@@ -1,6 +1,6 @@
 """sodkeras verify: compares a .tflite file with the network it was made from, on pictures.
 
-usage: sodkeras verify FILE.tflite --source=MODEL --pictures=FOLDER [--masks=FOLDER [--mask_value=NUMBER]]
+usage: sodkeras verify FILE.tflite --model=MODEL --pictures=FOLDER [--masks=FOLDER [--mask_value=NUMBER]]
 
 Both run on the same pictures; the exit code is 1 where they differ by more than the numerics allow. Float must give the
 same values, to its own rounding; the others are judged by the masks at 0.5 (IoU) and the mean absolute difference
@@ -14,14 +14,12 @@ Beside the file it writes FILE.verify.json, with a line for each picture, and FI
 two agree least.
 
 example:
-  sodkeras verify u2netp-320x320-float32.tflite --source=u2netp --pictures=photos/
+  sodkeras verify u2netp-320x320-float32.tflite -m u2netp --pictures=photos/
 """
 
 import functools
+import json
 
-from absl import flags
-
-from sodkeras.commands.mask_value import define_mask_value
 from sodkeras.errors import UsageError
 
 _LIMITS = {
@@ -35,47 +33,49 @@ _LIMITS = {
 }
 
 
-def define_flags(flag_values):
-    flags.DEFINE_string(
-        "source", None, "What the file was made from: a preset's name or a .keras file.", flag_values=flag_values
-    )
-    flags.DEFINE_list("pictures", [], "Files, folders or globs of pictures.", flag_values=flag_values)
-    flags.DEFINE_string("masks", None, "A folder of ground-truth masks.", flag_values=flag_values)
-    define_mask_value(flag_values)
-    flags.DEFINE_integer(
-        "sheet", 6, "Pictures on the contact sheet; 0 for none.", lower_bound=0, flag_values=flag_values
-    )
-    flags.DEFINE_bool(
+def define_flags(options):
+    options.model("What the file was made from: a preset's name or a .keras file.")
+    options.pictures()
+    options.text("masks", None, "A folder of ground-truth masks.")
+    options.mask_value()
+    options.whole("sheet", 6, "Pictures on the contact sheet; 0 for none.", least=0)
+    options.switch(
         "delegated",
         None,
         "Whether all operators must be in one partition of the CPU's delegate; default yes, but for 16-bit "
         "activations, which it does not have.",
-        flag_values=flag_values,
     )
     for name, text in _LIMITS.items():
-        flags.DEFINE_float(name, None, text, lower_bound=0, flag_values=flag_values)
+        options.number(name, None, text)
+    options.json()
 
 
-def run(flag_values, arguments):
-    from tqdm import tqdm
-
-    from sodkeras.commands.startup import open_keras
+def run(options, arguments):
+    from sodkeras.commands.startup import open_keras, silent_stderr
+    from sodkeras.progress import progress_bar
+    from sodkeras.runtimes import LiteRTRuntime
     from sodkeras.tflite.check.verify import verify
 
-    if len(arguments) != 1 or not flag_values.source or not flag_values.pictures:
-        raise UsageError("name one .tflite file, --source=MODEL and --pictures=FOLDER")
+    if len(arguments) != 1 or not options.pictures:
+        raise UsageError("name one .tflite file, --model=MODEL and --pictures=FOLDER")
+    with silent_stderr():
+        LiteRTRuntime(arguments[0])  # what is wrong with the file is said before TensorFlow starts
     found = verify(
         arguments[0],
-        open_keras(flag_values.source),
-        flag_values.pictures,
-        flag_values.masks,
-        flag_values.mask_value,
-        flag_values.delegated,
-        functools.partial(tqdm, unit="picture"),
-        **{name: flag_values[name].value for name in _LIMITS if flag_values[name].value is not None},
+        open_keras(options.model),
+        options.pictures,
+        options.masks,
+        options.mask_value,
+        options.delegated,
+        functools.partial(progress_bar, unit="picture"),
+        **{name: getattr(options, name) for name in _LIMITS if getattr(options, name) is not None},
     )
-    _print(found, flag_values.source)
-    print(f"written: {', '.join(map(str, found.write(flag_values.sheet)))}")
+    written = found.write(options.sheet)
+    if options.json:
+        print(json.dumps(found.to_dict(), indent=1, ensure_ascii=False))
+        return 1 if found.problems else 0
+    _print(found, options.model)
+    print(f"written: {', '.join(map(str, written))}")
     print("they agree" if not found.problems else f"they do not agree: {'; '.join(found.problems)}")
     return 1 if found.problems else 0
 

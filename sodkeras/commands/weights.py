@@ -2,7 +2,7 @@
 
 usage: sodkeras weights list
        sodkeras weights fetch NAME [--file=PATH]
-       sodkeras weights import FILE [--out=FILE.keras] [--statistics=FOLDER] [--plan=FILE]
+       sodkeras weights import FILE [--out=FILE.keras] [--pictures=PICTURES] [--plan=FILE]
 
 list    shows every network: its licence, and its files. Those of this project are always here. By a network's name its
         file that is best for phones runs, if it has one; training, conversion and comparison take Keras's. NAME_keras,
@@ -15,40 +15,36 @@ import  turns a file you have into a .keras model: U²-Net or U²-Net† (.onnx,
 The cache is the folder $SODKERAS_CACHE, or sodkeras in your cache folder.
 """
 
+import json
 import pathlib
-
-from absl import flags
 
 from sodkeras.errors import SodkerasError, UsageError
 
 
-def define_flags(flag_values):
-    flags.DEFINE_string("file", None, "fetch: take the weights from this file.", flag_values=flag_values)
-    flags.DEFINE_string("out", None, "import: the .keras file to write; default beside FILE.", flag_values=flag_values)
-    flags.DEFINE_string(
-        "plan", None, "import: the channel plan (.bin or .json) that a CSNet must have.", flag_values=flag_values
-    )
-    flags.DEFINE_string(
-        "statistics",
-        None,
-        "import: a folder of pictures to give folded batch norm its statistics back with, for fine-tuning.",
-        flag_values=flag_values,
-    )
+def define_flags(options):
+    options.text("file", None, "fetch: take the weights from this file.")
+    options.out("import: the .keras file to write; default beside FILE.", default="")
+    options.text("plan", None, "import: the channel plan (.bin or .json) that a CSNet must have.")
+    options.pictures("import: pictures to give folded batch norm its statistics back with, for fine-tuning.")
+    options.json()
 
 
-def run(flag_values, arguments):
+def run(options, arguments):
     action, *rest = arguments or [""]
     takes = {"list": 0, "fetch": 1, "import": 1}
     if action not in takes or len(rest) != takes[action]:
         raise UsageError("say list, fetch NAME or import FILE")
-    return {"list": _list, "fetch": _fetch, "import": _import}[action](flag_values, *rest)
+    return {"list": _list, "fetch": _fetch, "import": _import}[action](options, *rest)
 
 
-def _list(flag_values):
+def _list(options):
     from tabulate import tabulate
 
     from sodkeras import weights
 
+    if options.json:
+        print(json.dumps([_facts(name) for name in weights.preset_names()], indent=1, ensure_ascii=False))
+        return 0
     rows = []
     for name in weights.preset_names():
         preset = weights.preset(name)
@@ -63,30 +59,43 @@ def _list(flag_values):
     return 0
 
 
-def _fetch(flag_values, name):
+def _facts(name):
+    """What the list says of a network, as a dict; a file's path is null until it is fetched."""
     from sodkeras import weights
 
     preset = weights.preset(name)
-    path = weights.fetch(name, flag_values.file)
+    files = {}
+    for kind, file in preset["files"].items():
+        path = weights.cached(f"{name}_{kind}")
+        files[f"{name}_{kind}"] = {"bytes": file["bytes"], "path": str(path) if path else None}
+    facts = {key: preset[key] for key in ("name", "title", "licence", "origin", "parameters")}
+    return facts | {"best": preset.get("best"), "files": files}
+
+
+def _fetch(options, name):
+    from sodkeras import weights
+
+    preset = weights.preset(name)
+    path = weights.fetch(name, options.file)
     print(f"{name}: {preset['title']}\norigin: {preset['origin']}\nlicence: {preset['licence']}\nfile: {path}")
     return 0
 
 
-def _import(flag_values, name):
+def _import(options, name):
     from sodkeras.checkpoints import import_file
     from sodkeras.commands.startup import import_keras
     from sodkeras.files import read_bytes, whole_file
 
     path = pathlib.Path(name)
-    out = pathlib.Path(flag_values.out or path.with_suffix(".keras"))
+    out = pathlib.Path(options.out or path.with_suffix(".keras"))
     if out.suffix != ".keras":
         raise UsageError(f"--out names a .keras file. Received: {out}")
     content = read_bytes(path)
     import_keras()
-    model, licence, notes = import_file(path, flag_values.plan)
-    if flag_values.statistics:
-        count, pictures = _restore_statistics(model, flag_values.statistics)
-        notes = [f"{count} batch norms have statistics from {pictures} pictures of {flag_values.statistics}"]
+    model, licence, notes = import_file(path, options.plan)
+    if options.pictures:
+        count, pictures = _restore_statistics(model, options.pictures)
+        notes = [f"{count} batch norms have statistics from {pictures} pictures of {', '.join(options.pictures)}"]
     with whole_file(out) as temporary:
         model.save(temporary)
     print(
@@ -97,15 +106,14 @@ def _import(flag_values, name):
     return 0
 
 
-def _restore_statistics(model, folder):
-    from tqdm import tqdm
-
+def _restore_statistics(model, sources):
     from sodkeras.checkpoints.batch_norm import restore_statistics
     from sodkeras.pictures import find_pictures, read_picture
+    from sodkeras.progress import progress_bar
 
-    pictures = find_pictures([folder])
+    pictures = find_pictures(sources)
     try:
-        batches = (model.preprocessing(read_picture(path)) for path in tqdm(pictures, unit="picture"))
+        batches = (model.preprocessing(read_picture(path)) for path in progress_bar(pictures, unit="picture"))
         return restore_statistics(model, batches), len(pictures)
     except (ValueError, ArithmeticError) as error:
         raise SodkerasError(f"Cannot take statistics from the pictures: {error}") from None

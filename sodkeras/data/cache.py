@@ -10,10 +10,10 @@ import pathlib
 import zlib
 
 import numpy as np
-from tqdm import tqdm
 
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, regular_file, whole_file
+from sodkeras.progress import progress_bar
 
 # Of the file's layout; another one is another file.
 _VERSION = 2
@@ -113,7 +113,7 @@ def _digest(pairs):
 
 
 def _write(samples, path, progress):
-    bar = tqdm(total=len(samples), desc="cache", unit="pair", disable=not progress)
+    bar = progress_bar(None, "cache", total=len(samples), unit="pair", disable=not progress)
     with whole_file(path) as temporary, temporary.open("wb") as file, bar:
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as executor:
             rows = []

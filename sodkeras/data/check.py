@@ -9,13 +9,13 @@ import pathlib
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from sodkeras.data.samples import read_mask_of
 from sodkeras.errors import SodkerasError
 from sodkeras.pictures import read_picture
 from sodkeras.pictures.decode import orientation
 from sodkeras.pictures.masks import CLASSES, UNCLEAR, MaskError
+from sodkeras.progress import progress_bar
 
 #: What there is to find, and what to do about it.
 ADVICE = {
@@ -85,7 +85,7 @@ def check_pairs(pairs, progress=True):
     problems, first, of_set = [], {}, collections.defaultdict(collections.Counter)
     # Decoding and hashing leave other threads their turn.
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as executor:
-        looks = tqdm(executor.map(_look, pairs), "check", len(pairs), unit="pair", disable=not progress)
+        looks = progress_bar(executor.map(_look, pairs), "check", total=len(pairs), unit="pair", disable=not progress)
         for pair, (found, digest, traits) in zip(pairs, looks, strict=True):
             problems += found
             if pair.weight:

@@ -9,7 +9,6 @@ import zlib
 import cv2
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from sodkeras.data.augmentation import MASKS, resize_picture
 from sodkeras.data.batches import Batches
@@ -18,6 +17,7 @@ from sodkeras.data.samples import PairFiles
 from sodkeras.errors import SodkerasError
 from sodkeras.files import declared_size, whole_file
 from sodkeras.preprocessing import Preprocessing
+from sodkeras.progress import progress_bar
 
 _ARRAYS = ("pictures", "masks", "picture_files", "mask_files", "sets", "weights")
 
@@ -60,7 +60,8 @@ def pack(pairs, size, file, interpolation="bilinear", masks="soft", progress=Tru
         arrays["masks"][index] = cv2.resize(mask, (width, height), interpolation=MASKS[masks])
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as executor:
-        list(tqdm(executor.map(put, range(len(pairs))), "pack", len(pairs), unit="pair", disable=not progress))
+        done = executor.map(put, range(len(pairs)))
+        list(progress_bar(done, "pack", total=len(pairs), unit="pair", disable=not progress))
     with whole_file(file) as temporary, temporary.open("wb") as opened:
         np.savez(opened, **arrays, check_sum=_check_sum(arrays))
 

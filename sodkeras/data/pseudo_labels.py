@@ -6,7 +6,6 @@ import os
 import pathlib
 
 import numpy as np
-from tqdm import tqdm
 
 from sodkeras.data.pairs import OWN_LIST
 from sodkeras.errors import SodkerasError
@@ -14,6 +13,7 @@ from sodkeras.files import read_bytes, whole_file
 from sodkeras.pictures import compositing, output_stems, read_picture, write_png
 from sodkeras.pictures.masks import read_map
 from sodkeras.pictures.read import PICTURE_ERRORS
+from sodkeras.progress import progress_bar
 
 
 def pseudo_label(predictor, pictures, folder, progress=True):
@@ -39,7 +39,7 @@ def pseudo_label(predictor, pictures, folder, progress=True):
     stems = output_stems(pictures)
     made, teacher = _MadeMasks(folder / "masks.csv"), predictor.fingerprint()
     rows, failures = [], []
-    for path in tqdm(pictures, "label", unit="picture", disable=not progress):
+    for path in progress_bar(pictures, "label", unit="picture", disable=not progress):
         file = folder / "masks" / f"{stems[path]}.png"
         try:
             content = read_bytes(path)

@@ -9,13 +9,13 @@ import pathlib
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from sodkeras.data.paste import is_sure, paste
 from sodkeras.data.samples import PairFiles
 from sodkeras.errors import SodkerasError
 from sodkeras.files import whole_file
 from sodkeras.pictures import encode_jpeg, write_png
+from sodkeras.progress import progress_bar
 
 # Probabilities of 0, 1, 2 and 3 pasted objects.
 _OBJECTS = (0.4, 0.3, 0.2, 0.1)
@@ -51,7 +51,7 @@ def write_scenes(folder, pairs, count, size=(256, 256), seed=0, progress=True):
     sure = [index for index, pair in enumerate(pairs) if is_sure(pair)]
     if not sure:
         raise SodkerasError(f"No pair is sure enough to take objects from. Received: {len(samples)} pairs")
-    for index in tqdm(range(count), "scenes", unit="scene", disable=not progress):
+    for index in progress_bar(range(count), "scenes", unit="scene", disable=not progress):
         rng = np.random.default_rng([seed, index])
         picture, mask = _cut(*samples[rng.integers(len(samples))], size, rng)
         for _ in range(rng.choice(len(_OBJECTS), p=_OBJECTS)):

@@ -5,12 +5,12 @@ import pathlib
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from sodkeras.data.pairs import SYNTHETIC_MARKER
 from sodkeras.errors import SodkerasError
 from sodkeras.files import whole_file
 from sodkeras.pictures import encode_jpeg, write_png
+from sodkeras.progress import progress_bar
 
 # Shapes are drawn at so many times the size and shrunk, and on top of that blurred: their edges are soft.
 _FINER = 2
@@ -45,7 +45,7 @@ def write_synthetic(folder, count, size=(240, 320), seed=0, progress=True):
     with whole_file(folder / SYNTHETIC_MARKER) as temporary:
         settings = {"made_by": "sodkeras data --make_synthetic", "count": count, "size": list(size), "seed": seed}
         temporary.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-    for index in tqdm(range(count), "synthetic", unit="pair", disable=not progress):
+    for index in progress_bar(range(count), "synthetic", unit="pair", disable=not progress):
         picture, mask = draw_pair(np.random.default_rng([seed, index]), size)
         with whole_file(folder / "images" / f"{index:05}.jpg") as temporary:
             temporary.write_bytes(encode_jpeg(picture))

@@ -4,7 +4,7 @@ from sodkeras.pruning.criteria import CRITERIA
 from sodkeras.pruning.prune import Pruned, prune
 from sodkeras.pruning.prune_csnet import prune_csnet
 from sodkeras.pruning.reconstruct import reconstruct
-from sodkeras.pruning.recovery import fine_tune, re_estimate_statistics, released_fine_tune
+from sodkeras.pruning.recovery import fine_tune, re_estimate_statistics
 from sodkeras.pruning.revive import revive
 from sodkeras.pruning.widen import widen
 
@@ -16,7 +16,6 @@ __all__ = [
     "prune_csnet",
     "re_estimate_statistics",
     "reconstruct",
-    "released_fine_tune",
     "revive",
     "widen",
 ]

@@ -21,7 +21,7 @@ def re_estimate_statistics(model, batches):
     """
     variables = [variable for norm in _norms(model) for variable in (norm.moving_mean, norm.moving_variance)]
     means = [0.0] * len(variables)
-    for number in _observe(model, batches, momentum=0.0):
+    for number in _observe(model, batches):
         found = (np.array(keras.ops.convert_to_numpy(variable), "float64") for variable in variables)
         means = [mean + (values - mean) / number for mean, values in zip(means, found, strict=True)]
     for variable, mean in zip(variables, means, strict=True):
@@ -29,23 +29,8 @@ def re_estimate_statistics(model, batches):
     return number
 
 
-def released_fine_tune(model, batches):
-    """What the released "fine-tuning" does: batch norm starts at mean 0 and variance 1, and its moving averages run.
-
-    The authors' optimiser holds the weights of the network before pruning, so that none of the pruned network is ever
-    updated; only statistics change, with a momentum of 0.9 (0.1 in PyTorch's terms). A few hundred batches are needed
-    until the start is forgotten. PyTorch takes the unbiased variance of a batch, Keras the biased one.
-
-    Args, Returns, Raises: as `re_estimate_statistics`.
-    """
-    for norm in _norms(model):
-        norm.moving_mean.assign(0 * norm.moving_mean)
-        norm.moving_variance.assign(0 * norm.moving_variance + 1)
-    return max(_observe(model, batches, momentum=0.9))
-
-
 def fine_tune(model, x, y=None, epochs=20, learning_rate=1e-4, jit_compile="auto", **arguments):
-    """Trains a pruned network: its weights really change, unlike in `released_fine_tune`.
+    """Trains a pruned network.
 
     Adam with the recipe's decay rates (0.9, 0.99), binary cross entropy, no dynamic weight decay.
 
@@ -83,12 +68,12 @@ class _InTraining(keras.Model):
         return pictures[:, 0, 0, 0]
 
 
-def _observe(model, batches, momentum):
-    """Runs a network in training mode; gives the number of each batch behind it."""
+def _observe(model, batches):
+    """Runs a network in training mode; gives the number of each batch behind it, whose statistics its norms have."""
     norms = _norms(model)
     before = [norm.momentum for norm in norms]
     for norm in norms:
-        norm.momentum = momentum
+        norm.momentum = 0.0
     network = _InTraining(model)
     number = 0
     try:

@@ -47,7 +47,7 @@ def convert(
     asked = ConversionSettings(numerics, **settings)
     asked.check_calibrated(calibration)
     uses_pictures = not {"float32", "float16"}.issuperset(asked.numerics)
-    pictures = Calibration.choose(calibration, asked.calibration_limit, asked.integers, uses_pictures)
+    pictures = Calibration.choose(calibration, asked.limit, asked.integers, uses_pictures)
     with scratch_folder() as scratch:
         if not isinstance(model, (str, os.PathLike)):
             source = f"{scratch}/model.keras"

@@ -18,20 +18,17 @@ from sodkeras.tflite import child_process
 from sodkeras.tflite.calibration import Calibration, to_try
 from sodkeras.tflite.settings import PRELU
 
-#: What a network is to give: what the masks show, or what it gave in float.
-TARGETS = ("masks", "own")
-
 
 def quantize_train(
     model: Any,
-    data: Any,
     folder: str | os.PathLike,
-    targets: str = "masks",
+    data: Any = (),
+    pictures: Any = (),
     steps: int = 400,
     batch: int = 4,
     learning_rate: float = 1e-4,
     save_every: int = 50,
-    calibration_limit: int = 100,
+    limit: int = 100,
     keep_float: Sequence[str] | None = None,
     prelu: str = "auto",
     seed: int = 0,
@@ -49,17 +46,17 @@ def quantize_train(
 
     Args:
         model: a trained model of this project, the path of a `.keras` file, or the name of a preset.
-        data: with masks, data sets as `sodkeras.data.find_pairs` takes them; for "own", pictures: a folder, files or
-            globs. The first of them calibrate, too.
+        data: pictures with masks to learn from: data sets as `sodkeras.data.find_pairs` takes them. Either these or
+            `pictures`; the first of them calibrate, too.
+        pictures: pictures without masks, a folder, files or globs: the 8-bit network learns to give the maps that the
+            float one gives of them.
         folder: gets NAME-HxW-static_wi8_ai8.tflite with its JSON, NAME-quantization_aware.keras (the trained weights in
             float, in the form for 8 bits), training/log.csv, and in training/ what is needed to go on.
-        targets: "masks", or "own" for the network's own float maps, which need no masks: the 8-bit network then learns
-            to be the float one.
         steps: batches to train on.
         batch: pictures in each.
         learning_rate: of Adam, where it starts; it falls to 0 along a cosine.
         save_every: steps between checkpoints.
-        calibration_limit, keep_float, prelu: as for `sodkeras.tflite.convert.convert`.
+        limit, keep_float, prelu: as for `sodkeras.tflite.convert.convert`.
         seed: of the pictures' order and flips.
         mask_value: the object's class in masks of classes, see `sodkeras.pictures.masks.read_mask`.
 
@@ -70,10 +67,14 @@ def quantize_train(
         UsageError: for arguments that cannot work.
         SodkerasError: if the folder is of another call, and for all that a user can mend.
     """
-    if targets not in TARGETS or prelu not in PRELU:
+    sources, unlabelled = _texts(data), _texts(pictures)
+    if bool(sources) == bool(unlabelled):
         raise UsageError(
-            f"targets is one of {', '.join(TARGETS)}, prelu of {', '.join(PRELU)}. Received: {targets}, {prelu}"
+            "Name data, pictures with masks, or pictures, which need none, to learn from. "
+            f"Received: data {sources}, pictures {unlabelled}"
         )
+    if prelu not in PRELU:
+        raise UsageError(f"prelu is one of {', '.join(PRELU)}. Received: {prelu}")
     for name, value in {
         "steps": steps,
         "batch": batch,
@@ -82,26 +83,25 @@ def quantize_train(
     }.items():
         if not value > 0:
             raise UsageError(f"{name} is positive. Received: {value}")
-    sources = [os.fspath(data)] if isinstance(data, (str, os.PathLike)) else [os.fspath(source) for source in data]
     folder = pathlib.Path(folder)
     settings = {
-        "sources": sources,
-        "targets": targets,
+        "sources": sources or unlabelled,
+        "targets": "masks" if sources else "own",  # what the network is to give: what masks show, or what it gave
         "mask_value": mask_value,
         "steps": steps,
         "batch": batch,
         "learning_rate": learning_rate,
         "save_every": save_every,
-        "calibration_limit": calibration_limit,
+        "limit": limit,
         "keep_float": keep_float,
         "prelu": prelu,
         "seed": seed,
     }
-    job = settings | {"pairs": _pairs(sources, mask_value) if targets == "masks" else [], "folder": str(folder)}
-    job["pictures"] = [pair["picture"] for pair in job["pairs"]] or [str(path) for path in find_pictures(sources)]
+    job = settings | {"pairs": _pairs(sources, mask_value), "folder": str(folder)}
+    job["pictures"] = [pair["picture"] for pair in job["pairs"]] or [str(path) for path in find_pictures(unlabelled)]
     if len(job["pictures"]) < batch:
         raise SodkerasError(f"There are fewer pictures than a batch holds. Received: {len(job['pictures'])} of {batch}")
-    calibration = Calibration.choose(job["pictures"], calibration_limit)
+    calibration = Calibration.choose(job["pictures"], limit)
     # What it learns from does not tell whether it has learned.
     tried_on = list(map(str, to_try(job["pictures"], [])))
     job["calibration"] = dataclasses.asdict(dataclasses.replace(calibration, tried_on=tried_on))
@@ -115,6 +115,10 @@ def quantize_train(
         job["scratch"] = scratch
         answer = child_process.run("sodkeras.tflite.quantization_aware.process:work", job, "training")
     return pathlib.Path(answer["tflite"]), pathlib.Path(answer["keras"])
+
+
+def _texts(sources):
+    return [os.fspath(source) for source in ([sources] if isinstance(sources, (str, os.PathLike)) else sources)]
 
 
 def _pairs(sources, mask_value):

@@ -18,7 +18,7 @@ class ConversionSettings:
 
     Attributes:
         numerics: names from `sodkeras.tflite.numerics`, or their aliases; one file for each.
-        calibration_limit: calibration pictures used at most, evenly spread over those found.
+        limit: calibration pictures used at most, evenly spread over those found.
         keep_float: patterns (`fnmatch`) of the names of layers that stay in float in `static_*`; an empty list for
             none; by default convolutions whose weights do not fit into 8 bits, and products of matrices (see
             `sodkeras.tflite.eight_bits.weight_rounding`), a DNL's with weights of 8 bits (see
@@ -38,7 +38,7 @@ class ConversionSettings:
     """
 
     numerics: str | Sequence[str] = ("float32",)
-    calibration_limit: int = 100
+    limit: int = 100
     keep_float: Sequence[str] | None = None
     prelu: str = "auto"
     inside: Sequence[str] = DEFAULT

@@ -7,11 +7,11 @@ from typing import Any, TextIO
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from sodkeras import weights
 from sodkeras.errors import SodkerasError
 from sodkeras.pictures import read_picture
+from sodkeras.progress import progress_bar, say, warn
 from sodkeras.runtimes import KerasRuntime, LiteRTRuntime
 from sodkeras.tflite import private
 from sodkeras.tflite.calibration import Calibration, pictures_to_try
@@ -41,7 +41,7 @@ class SourceNetwork:
     def __init__(self, source: str, calibration: Calibration, progress: TextIO) -> None:
         self.source, self._calibration, self._progress = source, calibration, progress
         if calibration.warning:
-            self.say(f"warning: {calibration.warning}")
+            warn(calibration.warning, progress)
         self.say(f"{source}: loading")
         self.model = weights.load_model(source).inference_model()
         self.name = self.model.name.removesuffix("_inference")
@@ -49,11 +49,11 @@ class SourceNetwork:
 
     def say(self, text: str) -> None:
         """Writes a line of progress."""
-        print(text, file=self._progress, flush=True)
+        say(text, self._progress)
 
     def bar(self, items: Sequence, purpose: str | None, unit: str) -> Iterator:
         """The items with a progress bar, or without one for no purpose."""
-        return tqdm(items, desc=purpose, unit=unit, file=self._progress, disable=purpose is None)
+        return progress_bar(items, purpose, unit=unit, file=self._progress, disable=purpose is None)
 
     def batches(self, purpose: str | None, count: int | None = None) -> Iterator[np.ndarray]:
         """Preprocessed calibration pictures `[1, H, W, 3]`, all or a few; without any, a made-up one."""

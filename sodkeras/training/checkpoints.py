@@ -11,6 +11,7 @@ import numpy as np
 
 from sodkeras.errors import SodkerasError
 from sodkeras.files import ZIP_ERRORS, declared_size, whole_file
+from sodkeras.progress import warn
 
 # A damaged file leaves the one before it.
 _KEPT = 2
@@ -85,7 +86,7 @@ class Checkpoints:
                 ) from None
             self._assign(path, arrays)
             for bad in damaged:
-                print(f"{bad.name} is damaged; training goes on from {path.name}")
+                warn(f"{bad.name} is damaged; training goes on from {path.name}")
                 if self._write:
                     bad.unlink(missing_ok=True)
             return header["step"], header["notes"]

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from sodkeras.errors import SodkerasError
+from sodkeras.progress import say
 from sodkeras.training.mirrored import Mirrored, show_gpus
 
 # Between two looks at whether another worker has come.
@@ -193,6 +194,6 @@ def _meet(cluster, place, wait):
                     f"answer. Received: nothing from {names}"
                 )
             if missing and not said:
-                print(f"waiting for {names}", flush=True)
+                say(f"waiting for {names}")
                 said = True
             time.sleep(_PAUSE if missing else 0)

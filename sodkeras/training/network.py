@@ -25,8 +25,8 @@ def build_model(settings: Settings) -> SaliencyModel:
     Raises:
         SodkerasError: for arguments that make no network, or a file to begin with that cannot be had.
     """
-    trained = _trained(settings.network)
-    kind = type(trained) if trained else MODELS[settings.network]
+    trained = _trained(settings.model)
+    kind = type(trained) if trained else MODELS[settings.model]
     arguments = settings.arguments
     if trained:
         arguments = trained.get_config() | {"preprocessing": trained.preprocessing} | arguments
@@ -81,8 +81,8 @@ def load_weights(settings: Settings, model: keras.Model, batches: Iterable = ())
     Raises:
         SodkerasError: if they cannot be had, or are of another network.
     """
-    if trained := _trained(settings.network):
-        _copy(trained, model, settings.network)
+    if trained := _trained(settings.model):
+        _copy(trained, model, settings.model)
     if settings.backbone_weights:
         from sodkeras.checkpoints import imagenet
         from sodkeras.checkpoints.batch_norm import restore_statistics
@@ -126,7 +126,7 @@ def _trained(name):
         return None
     if not name.endswith(".keras") and weights.network_name(name) is None:
         known = ", ".join([*MODELS, *weights.preset_names()])
-        raise SodkerasError(f"The setting network is one of {known}, or a .keras file. Received: {name!r}")
+        raise SodkerasError(f"The setting model is one of {known}, or a .keras file. Received: {name!r}")
     model = weights.load_model(name)
     if not isinstance(model, SaliencyModel):
         raise SodkerasError(f"Only the network that was trained can be trained further. Received: {name}")

@@ -121,7 +121,7 @@ def make_optimizer(settings: Settings, model: keras.Model, steps_per_epoch: int)
         arguments["gradient_accumulation_steps"] = settings.accumulate
     slow = model.backbone_variables if settings.backbone_rate != 1 else []
     if settings.backbone_rate != 1 and not slow:
-        raise SodkerasError(f"This network has no backbone to have a backbone_rate. Received: {settings.network}")
+        raise SodkerasError(f"This network has no backbone to have a backbone_rate. Received: {settings.model}")
     if coupled or slow:
         base = _with_groups(base, coupled, _exempt(settings, model), settings.backbone_rate, slow)
     try:

@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sodkeras.data.pairs import Pair
+from sodkeras.progress import is_quiet
 from sodkeras.training.event_file import EventFile
 from sodkeras.training.log_file import read_log, write_log
 from sodkeras.training.safeguards import averaged_weights
@@ -155,7 +156,7 @@ class ProgressLine(_CountsSteps):
             total=self.total_steps,
             initial=self.step,
             file=self._stream,
-            disable=not self._stream.isatty(),
+            disable=is_quiet() or not self._stream.isatty(),
             dynamic_ncols=True,
             bar_format="{percentage:3.0f}%|{bar}| {desc}",
         )
@@ -195,8 +196,9 @@ class ProgressLine(_CountsSteps):
         return ", ".join(parts)
 
     def _say(self, line):
-        tqdm.write(line, file=self._stream)
-        self._stream.flush()
+        if not is_quiet():
+            tqdm.write(line, file=self._stream)
+            self._stream.flush()
 
 
 def _numbers(logs):

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from sodkeras.errors import SodkerasError
+from sodkeras.progress import say
 
 
 class Interruption:
@@ -36,7 +37,7 @@ class Interruption:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        print("\nstopping after this step; once more stops at once", flush=True)
+        say("\nstopping after this step; once more stops at once")
 
 
 class NoNaN(keras.callbacks.Callback):
@@ -146,7 +147,7 @@ class KeepState(keras.callbacks.Callback):
             self.model.jax_state_sync()
         self._checkpoints.save(self.step, {"best": self._best.best if math.isfinite(self._best.best) else None})
         if stop:
-            print(f"\nstopped at step {self.step}; the same command goes on from there", flush=True)
+            say(f"\nstopped at step {self.step}; the same command goes on from there")
             raise KeyboardInterrupt
 
 

@@ -33,7 +33,7 @@ class Settings:
     Lengths of time are in epochs, an epoch being the training pictures seen once (`steps_per_epoch` changes that).
 
     Attributes:
-        network: a name in `sodkeras.models.MODELS`; or a .keras file or a preset, whose network is trained further.
+        model: a name in `sodkeras.models.MODELS`; or a .keras file or a preset, whose network is trained further.
         arguments: of the network's constructor; for a trained one, what is to differ: {"activation": "relu"} makes ReLU
             of its PReLUs, {"input_shape": [192, 192, 3], "positions": [3, 4]} lets a DNL that was trained quickly, on
             small pictures and without modules, go on as the whole network.
@@ -85,7 +85,7 @@ class Settings:
         SodkerasError: for a value that cannot be.
     """
 
-    network: str = "CSNet"
+    model: str = "CSNet"
     arguments: dict = dataclasses.field(default_factory=dict)
     size: tuple | None = None
     preprocessing: dict = dataclasses.field(default_factory=dict)
@@ -147,10 +147,10 @@ class Settings:
         for name in ("warm_up_epochs", "backbone_rate", "weight_decay", "clip_norm", "dynamic_decay", "re_estimate"):
             self._must(name, getattr(self, name) >= 0, "not negative")
         self._must("samples", self.samples >= 0, "not negative")
-        if (self.dynamic_decay or self.prune) and self.network != "CSNet":
+        if (self.dynamic_decay or self.prune) and self.model != "CSNet":
             from sodkeras.models import MODELS  # and Keras with it, which the settings of a run alone do not need
 
-            another = self.network in MODELS
+            another = self.model in MODELS
             self._must("dynamic_decay", not (self.dynamic_decay and another), "0 for another network than CSNet")
             self._must("prune", not (self.prune and another), "{} for another network than CSNet")
         if self.fine_tune:

@@ -27,6 +27,8 @@ from sodkeras.errors import SodkerasError
 from sodkeras.evaluation import evaluate
 from sodkeras.files import read_bytes, whole_file
 from sodkeras.keras_file import load_keras
+from sodkeras.metrics.tables import ScoreTable
+from sodkeras.progress import say, warn
 from sodkeras.pruning import prune, re_estimate_statistics
 from sodkeras.training import distribution, optimizers
 from sodkeras.training.checkpoints import Checkpoints
@@ -49,7 +51,7 @@ def train(
     strategy: str = "one",
     devices: int | None = None,
     origin: dict | None = None,
-) -> None:
+) -> ScoreTable | None:
     """Runs settings to the end, from the beginning or from where the run in the folder was stopped.
 
     Args:
@@ -59,6 +61,9 @@ def train(
         tests: further lists of pairs to score at the end, by name.
         strategy, devices: name and count of `sodkeras.training.distribution.devices`.
         origin: what settings.json also says: the recipe's name and the like.
+
+    Returns:
+        The scores on the validation pairs and on `tests`; None without either, and for workers that are not the chief.
 
     Raises:
         SodkerasError: if the folder holds something else, and for all that a user can mend: settings, files, a full
@@ -76,6 +81,7 @@ def train(
     models = _train_network(settings, training, validation, folder, machines)
     if settings.prune:
         models |= _prune(settings, training, validation, folder, machines)
+    table = None
     if machines.is_chief:
         sets: dict[str, list[Pair]] = {}
         for pair in validation:
@@ -83,11 +89,11 @@ def train(
         sets |= tests or {}
         if sets:
             table, failures = evaluate(models, sets, folder / "evaluation")
-            print(table.terminal())
             for path, error in failures:
-                print(f"{path} was not scored: {error}")
+                warn(f"{path} was not scored: {error}")
         write_report(folder)
-        print(f"{folder}: last.keras, evaluation and report.html")
+        say(f"{folder}: last.keras, evaluation and report.html")
+    return table
 
 
 def _train_network(settings, training, validation, folder, machines):
@@ -134,9 +140,9 @@ def _train_network(settings, training, validation, folder, machines):
             callbacks.append(RunLog(folder, spread[: settings.samples], step))
         callbacks += [best, KeepState(checkpoints, steps_per_epoch, settings.save_every, best, stop, step)]
         if chief:
-            print(f"{len(training)} pictures to train on, {len(validation)} to validate with", flush=True)
+            say(f"{len(training)} pictures to train on, {len(validation)} to validate with")
             if step:
-                print(f"going on from step {step} of {total}", flush=True)
+                say(f"going on from step {step} of {total}")
         shared = machines.even(validation)
         held_out = validation_data(shared, model.preprocessing, settings.batch) if shared else None
 

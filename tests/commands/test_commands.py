@@ -54,16 +54,18 @@ def test_help_of_every_verb(verb, capsys):
     assert main([verb, "--help"]) == 0
     shown = capsys.readouterr().out
     assert f"usage: sodkeras {verb}" in shown and "--debug" in shown
+    for other in (["help", verb], [verb, "-h"]):
+        assert main(other) == 0 and capsys.readouterr().out == shown
 
 
 def test_wrong_use_ends_with_2(capsys):
-    assert "predcit" in failure(capsys, "predcit", code=2)
+    assert "did you mean predict? The verbs" in failure(capsys, "predcit", code=2)
     assert "Did you mean: out" in failure(capsys, "predict", "a.jpg", "--oot=b", code=2)
     assert "--threads" in failure(capsys, "predict", "a.jpg", "--threads=none", code=2)
     assert "--write takes" in failure(capsys, "predict", "a.jpg", "--write=mask", code=2)
     for verb in ("predict", "weights", "convert", "verify", "benchmark"):
-        assert f"sodkeras {verb} --help" in failure(capsys, verb, code=2)
-    assert "int9" in failure(capsys, "convert", "u2netp", "--numerics=int9", code=2)
+        assert f"sodkeras help {verb}" in failure(capsys, verb, code=2)
+    assert "int9" in failure(capsys, "convert", "--model=u2netp", "--numerics=int9", code=2)
 
 
 def test_predict_writes_what_is_asked_beside_each_other(tflite, tmp_path, capsys):
@@ -118,10 +120,10 @@ def test_a_program_without_a_console_runs_every_progress_bar(models, tmp_path):
         ["predict", photos, f"--out={tmp_path / 'maps'}"],
         ["pseudo-label", photos, f"--out={tmp_path / 'labelled'}"],
         ["evaluate", tmp_path / "maps", tmp_path / "masks", "--processes=2"],
-        ["convert", models / "tiny.keras", f"--out={tmp_path / 'out'}"],
+        ["convert", f"--model={models / 'tiny.keras'}", f"--out={tmp_path / 'out'}"],
     ):
         model = [] if arguments[0] in ("evaluate", "convert") else [f"--model={models / 'tiny-32x48-float32.tflite'}"]
-        command = [sys.executable, "-m", "sodkeras.commands.main", *map(str, arguments), *model]
+        command = [sys.executable, "-m", "sodkeras", *map(str, arguments), *model]
         without = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command], check=False, cwd=tmp_path)
         assert without.returncode == 0, arguments
     assert len(list((tmp_path / "maps").iterdir())) == len(list((tmp_path / "labelled" / "masks").iterdir())) == 3
@@ -133,8 +135,9 @@ def test_predict_counts_what_it_passes_over_and_keeps_what_photos_say(tflite, tm
     (tmp_path / "b.CR2").write_bytes(b"raw")
     out = tmp_path / "out"
     assert main(["predict", str(tmp_path), f"--model={tflite}", f"--out={out}", "--write=cutout"]) == 0
-    said = capsys.readouterr().out
-    assert "2 files of kinds that are not read were left out: a.dng, b.CR2" in said and "1 of 1 pictures" in said
+    said = capsys.readouterr()
+    assert "2 files of kinds that are not read were left out: a.dng, b.CR2" in said.err
+    assert "1 of 1 pictures" in said.out
     assert round(Image.open(out / "a_cutout.png").info["dpi"][0]) == 300
 
 
@@ -168,8 +171,9 @@ def test_results_among_the_pictures_are_not_pictures(tflite, tmp_path, capsys):
         write_photo(tmp_path / name)
     for _ in range(3):
         assert main(["predict", str(tmp_path), "--write=map,cutout", f"--model={tflite}", f"--out={tmp_path}"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[-1].startswith("3 of 3 pictures done") and "6 files that sodkeras predict wrote were left out" in said
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1].startswith("3 of 3 pictures done")
+    assert "6 files that sodkeras predict wrote were left out" in said.err.splitlines()
     results = [f"{stem}_{kind}.png" for stem in ("a", "a_map_of_rome", "b_map") for kind in ("cutout", "map")]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*pictures, *results])
 
@@ -184,7 +188,7 @@ def test_no_file_that_is_no_result_is_written_over(tflite, tmp_path, capsys):
     # Results are no pictures for others either, but where one is named.
     other = ["predict", f"--model={tflite}", f"--out={tmp_path / 'other'}"]
     assert main([*other, f"{tmp_path}/*.png"]) == 0
-    assert "1 files that sodkeras predict wrote were left out" in capsys.readouterr().out
+    assert "1 files that sodkeras predict wrote were left out" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["a_map_map.png"]
     assert main([*other, str(tmp_path / "a_map_map.png")]) == 0
 
@@ -268,7 +272,7 @@ def test_weights_import_of_the_released_file(reference, tmp_path, capsys):
     assert main(["weights", "import", str(source), f"--out={out}"]) == 0
     shown = capsys.readouterr().out
     assert "Apache-2.0" in shown and "before fine-tuning" in shown
-    assert main(["weights", "import", str(source), f"--out={out}", f"--statistics={photos}"]) == 0
+    assert main(["weights", "import", str(source), f"--out={out}", f"--pictures={photos}"]) == 0
     assert "112 batch norms have statistics from 1 pictures" in capsys.readouterr().out
     assert main(["predict", str(photos), f"--model={out}", f"--out={tmp_path / 'maps'}"]) == 0
 
@@ -292,14 +296,17 @@ def test_convert_verify_benchmark_from_end_to_end(models, tmp_path, capsys):
     for seed in range(3):
         write_photo(photos / f"{seed}.png", seed=seed)
     source = models / "tiny.keras"
-    assert main(["convert", str(source), "--numerics=float,int8", f"--calibrate={photos}", f"--out={tmp_path}"]) == 0
+    assert (
+        main(["convert", f"--model={source}", "--numerics=float,int8", f"--calibrate={photos}", f"--out={tmp_path}"])
+        == 0
+    )
     files = [f"{tmp_path}/tiny-32x48-{numerics}.tflite" for numerics in ("float32", "static_wi8_ai8")]
     assert all(os.path.isfile(path) for path in files)
     for path in files:
-        assert main(["verify", path, f"--source={source}", f"--pictures={photos}"]) == 0
+        assert main(["verify", path, f"--model={source}", f"--pictures={photos}"]) == 0
         assert "they agree" in capsys.readouterr().out
     # The same file against a limit that nothing can keep.
-    assert main(["verify", files[1], f"--source={source}", f"--pictures={photos}", "--largest=0"]) == 1
+    assert main(["verify", files[1], f"--model={source}", f"--pictures={photos}", "--largest=0"]) == 1
     assert "they do not agree: largest is" in capsys.readouterr().out
     table = tmp_path / "table.csv"
     for _ in range(2):
@@ -313,7 +320,7 @@ def test_verify_refuses_another_networks_file(models, tflite, tmp_path, capsys):
     other = tiny_model(size=(48, 32))
     other.save(tmp_path / "other.keras")
     write_photo(tmp_path / "photo.png")
-    message = failure(capsys, "verify", tflite, f"--source={tmp_path}/other.keras", f"--pictures={tmp_path}/photo.png")
+    message = failure(capsys, "verify", tflite, f"--model={tmp_path}/other.keras", f"--pictures={tmp_path}/photo.png")
     assert "differently" in message
 
 
@@ -327,7 +334,7 @@ def test_a_tflite_file_predicts_and_is_timed_without_keras_or_tensorflow(tflite,
         f"assert main(['predict', {str(path)!r}, '--model={tflite}', '--out={tmp_path}/out']) == 0\n"
         f"from sodkeras.tflite.timing.benchmark import _benchmark_here\n"
         "import numpy\n"
-        f"_benchmark_here({tflite!r}, numpy.zeros((5, 5, 3), 'u1'), 1, 1, 0)\n"
+        f"_benchmark_here({tflite!r}, [numpy.zeros((5, 5, 3), 'u1')], 1, 1, 0)\n"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -395,13 +402,13 @@ def test_debug_shows_where_an_unexpected_error_arose(capsys, monkeypatch):
 
 
 def test_profile_counts_a_class_and_a_file(models, capsys):
-    assert main(["profile", "CSNet", "--size=224x224"]) == 0
+    assert main(["flops", "--model=CSNet", "--size=224x224"]) == 0
     assert "210,985 parameters, 0.4328 G multiply-adds, 0.6106 G FLOPs" in capsys.readouterr().out
-    assert main(["profile", str(models / "tiny.keras"), "--layers"]) == 0
+    assert main(["flops", "-m", str(models / "tiny.keras"), "--layers"]) == 0
     shown = capsys.readouterr().out
     assert "encoder1_in_conv" in shown and "tiny at 32x48" in shown
-    assert "224x224" in failure(capsys, "profile", "CSNet", "--size=big", code=2)
-    assert "the next is 240x224" in failure(capsys, "profile", "CSNet", "--size=225x224")
+    assert "224x224" in failure(capsys, "flops", "-m", "CSNet", "--size=big", code=2)
+    assert "the next is 240x224" in failure(capsys, "flops", "-m", "CSNet", "--size=225x224")
 
 
 def test_of_tensorflows_warnings_only_those_of_retracing_are_kept_from_users():

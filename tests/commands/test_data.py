@@ -61,7 +61,7 @@ def test_a_set_is_made_packed_and_shown(tmp_path, capsys):
     [
         ([], 2, "name at least one SOURCE"),
         (["nothing"], 1, "Received: nothing"),
-        (["{}", "--pack=set.npz", "--size=224"], 2, "Received: 224"),
+        (["{}", "--pack=set.npz", "--size=224"], 2, "--size=224: a size is HEIGHTxWIDTH"),
         (["{}", "--pack=set"], 1, "Received: set"),
         (["--make_synthetic={}"], 1, "Received: {}"),
         (["--make_synthetic=new", "--count=0"], 2, "count"),

@@ -71,7 +71,7 @@ def test_many_methods_on_many_sets_in_several_processes_give_the_same_bits(tmp_p
     for name in sets:
         maps.mkdir(exist_ok=True)
         (tmp_path / name / "bad").rename(maps / name)
-    arguments = [f"--set={tmp_path}/{name}" for name in sets]
+    arguments = [f"--data={tmp_path}/{name}" for name in sets]
     arguments += [f"--maps=ours={tmp_path}/{{set}}/good", f"--maps=theirs={maps}", "--threshold=lake=0.25"]
     assert main.main(["evaluate", *arguments, "--processes=2", f"--out={tmp_path}/out"]) == 0
     rows = scores(tmp_path / "out")
@@ -101,7 +101,7 @@ def test_a_model_is_scored_on_8_bit_maps_and_keeps_them(tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr(startup, "open_predictor", lambda model: opened.append(model) or InvertedPicture())
     kept = tmp_path / "kept"
-    arguments = ["--model=dark=some.keras", f"--set={tmp_path}/pond", f"--save_maps={kept}"]
+    arguments = ["--model=dark=some.keras", f"--data={tmp_path}/pond", f"--save_maps={kept}"]
     assert main.main(["evaluate", *arguments, f"--out={tmp_path}/out"]) == 0
     assert opened == ["some.keras"]
     row = scores(tmp_path / "out")["pond", "dark"]
@@ -127,7 +127,7 @@ def test_one_bad_file_is_named_and_the_rest_is_scored(tmp_path, monkeypatch, cap
     cv2.imwrite(str(good / "photo2.png"), np.zeros((7, 7), np.uint8))
     (tmp_path / "pond/images/photo3.jpg").write_bytes(b"no picture")
     monkeypatch.setattr(startup, "open_predictor", lambda model: InvertedPicture())
-    arguments = [f"--maps={good}", "--model=dark", f"--set={tmp_path}/pond", f"--out={tmp_path}/out"]
+    arguments = [f"--maps={good}", "--model=dark", f"--data={tmp_path}/pond", f"--out={tmp_path}/out"]
     assert main.main(["evaluate", *arguments]) == 1
     errors = capsys.readouterr().err
     for path, reason in (("photo1.png", "cut off"), ("photo2.png", "size"), ("photo3.jpg", "damaged")):
@@ -182,7 +182,7 @@ def test_empty_masks_are_counted_or_left_out_and_said(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "received"),
     [
-        ([], 2, "name at least one --set"),
+        ([], 2, "name at least one set as --data"),
         (["{}/good"], 2, "Received: {}/good"),
         (["{}/good", "{}/masks", "--threshold=high"], 2, "Received: high"),
         (["{}/good", "{}/masks", "--threshold=lake=0.5"], 2, "Received: lake=0.5"),
@@ -191,8 +191,8 @@ def test_empty_masks_are_counted_or_left_out_and_said(tmp_path):
         (["{}/nothing", "{}/masks"], 1, "Received: {}/nothing"),
         (["{}/good", "{}/nothing"], 1, "Received: {}/nothing"),
         (["{}/good", "{}/masks", "--maps=good={}/bad"], 2, "Received: {}/good"),
-        (["--maps={}/good", "--set={}", "--set=again={}"], 1, "Received: {}/good"),
-        (["--model=u2netq", "--set={}"], 1, "Received: u2netq"),
+        (["--maps={}/good", "--data={}", "--data=again={}"], 1, "Received: {}/good"),
+        (["--model=u2netq", "--data={}"], 1, "Received: u2netq"),
     ],
 )
 def test_wrong_use_is_one_sentence_with_what_was_received(tmp_path, capsys, arguments, code, received):
@@ -267,7 +267,7 @@ def test_masks_of_classes_are_refused_unless_a_class_is_chosen(tmp_path, monkeyp
         row = scores(tmp_path / "out")["pond", "good"]
         assert {name: row[name] for name in want} == want
     monkeypatch.setattr(startup, "open_predictor", lambda model: InvertedPicture())
-    model = ["--model=dark", f"--set={tmp_path}/pond", f"--out={tmp_path}/model"]
+    model = ["--model=dark", f"--data={tmp_path}/pond", f"--out={tmp_path}/model"]
     assert main.main(["evaluate", *model, "--mask_value=15", f"--save_maps={tmp_path}/kept"]) == 0
     assert scores(tmp_path / "model")["pond", "dark"]["mae"] == expected(tmp_path / "kept/dark/pond", masks)["mae"]
 
@@ -277,7 +277,7 @@ def test_a_set_without_objects_or_background_has_no_scores_and_others_have(tmp_p
     make_set(tmp_path / "pond")
     make_set(tmp_path / "lake")
     rewrite(tmp_path / "pond/masks", lambda mask: np.full_like(mask, value))
-    arguments = [f"--maps={tmp_path}/{{set}}/good", f"--set={tmp_path}/pond", f"--set={tmp_path}/lake"]
+    arguments = [f"--maps={tmp_path}/{{set}}/good", f"--data={tmp_path}/pond", f"--data={tmp_path}/lake"]
     assert main.main(["evaluate", *arguments, f"--out={tmp_path}/out"]) == 1
     (error,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("sodkeras"))
     assert "good on pond failed" in error and f"Received: {found} at the threshold 0.5" in error
@@ -291,14 +291,15 @@ def test_some_empty_masks_are_told_aloud(tmp_path, capsys):
     arguments = ["evaluate", f"{tmp_path}/pond/good", f"{tmp_path}/pond/masks", f"--out={tmp_path}/out"]
     for flags, words in ((["--count_empty_masks"], "count"), (["--nocount_empty_masks"], "are left out")):
         assert main.main([*arguments, *flags]) == 0
-        assert f"1 of the 5 masks of pond are empty, and {words}" in capsys.readouterr().out.splitlines()
+        said = capsys.readouterr().err.splitlines()
+        assert f"warning: 1 of the 5 masks of pond are empty, and {words}" in said
 
 
 def test_maps_of_0_and_1_have_no_scores(tmp_path, capsys):
     make_set(tmp_path / "pond")
     rewrite(tmp_path / "pond/bad", lambda grey: grey // 128)
     maps = [f"--maps={tmp_path}/pond/{name}" for name in ("good", "bad")]
-    assert main.main(["evaluate", *maps, f"--set={tmp_path}/pond/masks", f"--out={tmp_path}/out"]) == 1
+    assert main.main(["evaluate", *maps, f"--data={tmp_path}/pond/masks", f"--out={tmp_path}/out"]) == 1
     assert "bad on pond failed: Scores mean nothing where every map is black" in capsys.readouterr().err
     assert list(scores(tmp_path / "out")) == [("pond", "good")]
 
@@ -314,8 +315,8 @@ def test_inverted_maps_are_told_of_and_maps_are_found_by_either_name(tmp_path, c
         "evaluate",
         f"--maps={tmp_path / 'right'}",
         f"--maps={tmp_path / 'wrong'}",
-        f"--set={tmp_path / 'masks'}",
+        f"--data={tmp_path / 'masks'}",
     ]
     assert main.main([*command, f"--out={tmp_path / 'out'}"]) == 0
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert said.count("inverted?") == 1 and re.search(r"wrong on .* MAE of 0\.000", said)

@@ -32,7 +32,7 @@ def network(tmp_path_factory):
 def test_a_smaller_network_and_what_it_lost_are_given(network, photos, tmp_path, capsys):
     model, path = network
     out = tmp_path / "new" / "smaller.keras"
-    assert main(["prune", str(path), f"--pictures={photos}", "--tolerance=0.3", f"--out={out}"]) == 0
+    assert main(["prune", f"--model={path}", f"--pictures={photos}", "--tolerance=0.3", f"--out={out}"]) == 0
     smaller, record = load_keras(out), json.loads(out.with_suffix(".json").read_text())
     shown = capsys.readouterr()
     assert smaller.name == "smaller" and smaller.preprocessing == model.preprocessing
@@ -47,10 +47,10 @@ def test_one_for_smaller_pictures(network, photos, tmp_path):
     model, path = network
     out = tmp_path / "small.keras"
     side = model.preprocessing.size[0] // 2
-    assert main(["prune", str(path), f"--pictures={photos}", f"--size={side}", f"--out={out}"]) == 0
+    assert main(["prune", f"--model={path}", f"--pictures={photos}", f"--size={side}x{side}", f"--out={out}"]) == 0
     smaller, record = load_keras(out), json.loads(out.with_suffix(".json").read_text())
     assert smaller.preprocessing == dataclasses.replace(model.preprocessing, size=(side, side))
-    assert record["size"] == side and 4 * record["multiply_adds"][1] <= record["multiply_adds"][0]
+    assert record["size"] == [side, side] and 4 * record["multiply_adds"][1] <= record["multiply_adds"][0]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_wrong_use_is_one_sentence_and_leaves_no_file(
     network, photos, tmp_path, capsys, monkeypatch, flags, code, words
 ):
     monkeypatch.chdir(tmp_path)
-    given = ["prune", str(network[1]), f"--pictures={photos / '0.png'}", "--out=small.keras", *flags]
+    given = ["prune", f"--model={network[1]}", f"--pictures={photos / '0.png'}", "--out=small.keras", *flags]
     assert main(given) == code
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("sodkeras")]
     assert len(lines) == 1 and words in lines[0]
@@ -75,6 +75,9 @@ def test_wrong_use_is_one_sentence_and_leaves_no_file(
 
 def test_another_network_is_refused(photos, tmp_path, capsys):
     CSNet(width=1, input_shape=(32, 32, 3)).save(tmp_path / "csnet.keras")
-    assert main(["prune", str(tmp_path / "csnet.keras"), f"--pictures={photos}", f"--out={tmp_path / 's.keras'}"]) == 1
+    assert (
+        main(["prune", f"--model={tmp_path / 'csnet.keras'}", f"--pictures={photos}", f"--out={tmp_path / 's.keras'}"])
+        == 1
+    )
     assert "pruned by its own weights, without pictures" in capsys.readouterr().err
     assert not (tmp_path / "s.keras").exists()

@@ -8,10 +8,14 @@ from sodkeras.commands.main import main
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--data=pictures", "--out=out"], "name one model"),
-        (["u2netp"], "name --data and --out"),
-        (["u2netp", "--data=pictures", "--out=out", "--steps=0"], "--steps"),
-        (["u2netp", "--data=pictures", "--out=out", "--learning_rate=0"], "learning_rate is positive"),
+        (["--data=pictures", "--out=out"], "name --model"),
+        (["--data=pictures"], "name --model and --out"),
+        (["u2netp", "--out=out"], "name --model. Received: u2netp"),
+        (["-m", "u2netp", "-o", "out"], "name --data, pictures with masks, or --pictures without"),
+        (["-m", "u2netp", "-o", "out", "--data=a", "--pictures=b"], "name --data, pictures with masks, or --pictures"),
+        (["-m", "u2netp", "-o", "out", "--data=a", "b"], "everything is a flag here. Received: b"),
+        (["-m", "u2netp", "--data=pictures", "--out=out", "--steps=0"], "--steps"),
+        (["-m", "u2netp", "--data=pictures", "--out=out", "--learning_rate=0"], "learning_rate is positive"),
     ],
 )
 def test_wrong_use_is_said_in_one_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
@@ -24,5 +28,5 @@ def test_wrong_use_is_said_in_one_sentence(arguments, sentence, tmp_path, monkey
 
 def test_data_that_is_not_there_leaves_nothing(tmp_path, capsys):
     out = tmp_path / "out"
-    assert main(["quantize-train", "u2netp", f"--data={tmp_path / 'nothing'}", f"--out={out}"]) == 1
+    assert main(["quantize-train", "--model=u2netp", f"--data={tmp_path / 'nothing'}", f"--out={out}"]) == 1
     assert "nothing" in capsys.readouterr().err and not out.exists()

@@ -15,7 +15,7 @@ def test_the_help_names_every_recipe(capsys):
 
 
 def test_settings_are_printed_as_they_were_resolved(capsys):
-    command = ["train", "--recipe=csnet", "--short", "--settings", "--epochs=7", "--size=64"]
+    command = ["train", "--recipe=csnet", "--short", "--settings", "--epochs=7", "--size=64x64"]
     assert main([*command, "--set=arguments.width=1.5", "--set=masks=nearest"]) == 0
     lines = capsys.readouterr().out.splitlines()
     expected = read_recipe("csnet", short=True).changed(
@@ -27,7 +27,7 @@ def test_settings_are_printed_as_they_were_resolved(capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "name a --recipe"),
+        ([], 2, "name --recipe"),
         (["--recipe=csnet"], 2, "name --data and --out"),
         (["--recipe=csnet", "more"], 2, "everything is a flag here. Received: more"),
         (["--recipe=csnt"], 1, "did you mean csnet? Received: csnt"),
@@ -72,7 +72,7 @@ def test_what_is_doubtful_about_the_data_is_said_and_training_begins(tmp_path, c
     monkeypatch.setattr("sodkeras.training.trainer.train", lambda *arguments: began.append(arguments))
     arguments = [f"--data={tmp_path / 'training'}", f"--test={tmp_path / 'test'}", f"--out={tmp_path / 'run'}"]
     assert main(["train", "--recipe=csnet", *arguments]) == 0
-    assert "found in the data: " in (printed := capsys.readouterr().out)
+    assert "found in the data: " in (printed := capsys.readouterr().err)
     assert "1 × duplicate" in printed and "sodkeras data --check lists them" in printed
     assert len(began) == 1
 

@@ -36,7 +36,7 @@ def verify(folder, *flags):
         [
             "verify",
             f"{folder}/tiny-32x48-static_wi8_ai8.tflite",
-            f"--source={folder}/tiny.keras",
+            f"--model={folder}/tiny.keras",
             f"--pictures={folder}/photos",
             *flags,
         ]

@@ -63,7 +63,7 @@ def test_a_file_that_cannot_be_written_whole_is_not_there(samples, tmp_path, mon
     assert list((tmp_path / "cache").iterdir()) == []
     broken.write_bytes(content)
     with monkeypatch.context() as patch:
-        patch.setattr("sodkeras.data.cache.tqdm", FullDisk)
+        patch.setattr("sodkeras.data.cache.progress_bar", FullDisk)
         with pytest.raises(SodkerasError, match="No space left"):
             on_disk(samples, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
@@ -73,7 +73,7 @@ def test_a_file_that_cannot_be_written_whole_is_not_there(samples, tmp_path, mon
 class FullDisk:
     """In place of the progress bar: the disk is full after a few pairs."""
 
-    def __init__(self, **_):
+    def __init__(self, *_, **__):
         self.left = 3
 
     def __enter__(self):

@@ -66,7 +66,7 @@ def test_a_network_that_8_bits_destroy_is_called_so(tmp_path, capfd):
     model.save(tmp_path / "tiny.keras")
     folder = tmp_path / "dark"
     write(folder, [np.full((60, 80, 3), shade, np.uint8) for shade in (0, 1, 2, 3)])
-    command = ["convert", str(tmp_path / "tiny.keras"), "--numerics=int8", f"--calibrate={folder}"]
+    command = ["convert", f"--model={tmp_path / 'tiny.keras'}", "--numerics=int8", f"--calibrate={folder}"]
     code = main([*command, f"--out={tmp_path / 'out'}"])
     said = capfd.readouterr().err
     (description,) = (tmp_path / "out").glob("*.json")
@@ -78,6 +78,6 @@ def test_a_network_that_8_bits_destroy_is_called_so(tmp_path, capfd):
 def test_quantize_train_refuses_equal_pictures(tmp_path, capfd):
     write(tmp_path / "white", white(count=8))
     tiny_model().save(tmp_path / "tiny.keras")
-    command = ["quantize-train", str(tmp_path / "tiny.keras"), f"--data={tmp_path / 'white'}", "--targets=own"]
+    command = ["quantize-train", f"--model={tmp_path / 'tiny.keras'}", f"--pictures={tmp_path / 'white'}"]
     assert main([*command, "--batch=2", f"--out={tmp_path / 'out'}"]) == 1
     assert "different pictures" in capfd.readouterr().err

@@ -92,7 +92,7 @@ def test_the_numerics_are_those_of_the_tensors_in_the_file(converted):
 
 
 def test_a_benchmark_row_has_every_column(converted):
-    row = benchmark(converted["float32"], photo(), runs=3, warmup=1)
+    row = benchmark(converted["float32"], [photo()], runs=3, warmup=1)
     assert set(COLUMNS) <= set(row)
     assert row["runs"] == 3 and row["model"] == "tiny" and row["numerics"] == "float32" and row["size"] == "32x48"
     assert 0 < row["inference_median_ms"] <= row["inference_p90_ms"]

@@ -43,7 +43,7 @@ def trained(model, pairs, tmp_path_factory):
     """What the verb wrote: a .tflite and a .keras file."""
     folder = tmp_path_factory.mktemp("trained")
     given = [f"--{name}={value}" for name, value in SETTINGS.items()]
-    assert main(["quantize-train", str(model), f"--data={pairs}", f"--out={folder}", *given]) == 0
+    assert main(["quantize-train", f"--model={model}", f"--data={pairs}", f"--out={folder}", *given]) == 0
     return folder / "tiny-32x48-static_wi8_ai8.tflite", folder / "tiny-quantization_aware.keras"
 
 
@@ -108,7 +108,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(trained, model, pair
     (checkpoints / "checkpoint").write_text('model_checkpoint_path: "ckpt-2"\nall_model_checkpoint_paths: "ckpt-2"\n')
     for path in checkpoints.glob("ckpt-3*"):
         path.unlink()
-    again = quantize_train(model, [pairs], tmp_path, **SETTINGS)
+    again = quantize_train(model, tmp_path, [pairs], **SETTINGS)
     for expected, received in zip(load_keras(trained[1]).weights, load_keras(again[1]).weights, strict=True):
         np.testing.assert_array_equal(expected.numpy(), received.numpy())
 
@@ -117,7 +117,7 @@ def test_a_network_learns_its_own_maps_from_pictures_alone(tmp_path):
     for seed in range(4):
         write_photo(tmp_path / f"{seed}.png", seed=seed)
     model = tiny_model()
-    paths = quantize_train(model, tmp_path, tmp_path / "out", targets="own", steps=2, batch=2)
+    paths = quantize_train(model, tmp_path / "out", pictures=tmp_path, steps=2, batch=2)
     agreement = compare(KerasRuntime(model), LiteRTRuntime(paths[0]), [(seed, photo(seed=seed)) for seed in range(4)])
     assert agreement.summary()["median_mae"] < 0.03, agreement.summary()
     assert len(list((tmp_path / "out/training/maps/masks").iterdir())) == 4
@@ -127,7 +127,7 @@ def test_training_that_made_it_worse_is_said(model, pairs, tmp_path, capfd):
     """A network that already gives what it is to give, and a rate that is far too high."""
     pictures = sorted(str(path) for path in (pairs / "images").iterdir())
     settings = SETTINGS | {"steps": 4, "save_every": 4, "learning_rate": 0.03}
-    path, _ = quantize_train(model, pictures, tmp_path, targets="own", **settings)
+    path, _ = quantize_train(model, tmp_path, pictures=pictures, **settings)
     error = LiteRTRuntime(path).metadata["quantization_aware_training"]["map_error"]
     assert error["after"] > error["before"], error
     assert "more than before: take what sodkeras convert gives" in capfd.readouterr().err
@@ -142,15 +142,15 @@ def test_this_process_keeps_its_keras(trained):
 
 def test_a_folder_of_another_training_is_left_alone(trained, model, pairs):
     with pytest.raises(SodkerasError, match=r"other settings \(steps\)"):
-        quantize_train(model, pairs, trained[0].parent, **SETTINGS | {"steps": 25})
+        quantize_train(model, trained[0].parent, pairs, **SETTINGS | {"steps": 25})
 
 
 def test_what_cannot_work_is_said_before_any_work(model, pairs, tmp_path):
     with pytest.raises(UsageError, match="Received: 0"):
-        quantize_train(model, pairs, tmp_path / "out", steps=0)
+        quantize_train(model, tmp_path / "out", pairs, steps=0)
     with pytest.raises(UsageError, match="Received: theirs"):
         quantize_train(model, pairs, tmp_path / "out", targets="theirs")
     write_photo(tmp_path / "one.png")
     with pytest.raises(SodkerasError, match="fewer pictures than a batch"):
-        quantize_train(model, tmp_path / "one.png", tmp_path / "out", targets="own")
+        quantize_train(model, tmp_path / "out", pictures=tmp_path / "one.png")
     assert not (tmp_path / "out").exists()

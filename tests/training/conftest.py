@@ -60,7 +60,7 @@ def pairs(data_folder):
 def settings():
     """Four steps an epoch of sixteen pictures, three epochs."""
     return Settings(
-        network="Tiny", size=(24, 24), batch=4, epochs=3, learning_rate=0.02, weight_decay=1e-3, save_every=2, samples=1
+        model="Tiny", size=(24, 24), batch=4, epochs=3, learning_rate=0.02, weight_decay=1e-3, save_every=2, samples=1
     )
 
 

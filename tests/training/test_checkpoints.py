@@ -121,7 +121,7 @@ def test_a_damaged_checkpoint_leaves_the_one_before(tmp_path, damage, capsys):
     damage(tmp_path / "step-00000002.npz")
     assert checkpoints.restore() == (1, {})
     assert state(a_model) == before
-    assert "step-00000002.npz is damaged; training goes on from step-00000001.npz" in capsys.readouterr().out
+    assert "step-00000002.npz is damaged; training goes on from step-00000001.npz" in capsys.readouterr().err
 
 
 def test_nothing_but_damaged_checkpoints_is_an_error_and_none_a_beginning(tmp_path):
@@ -177,7 +177,7 @@ def test_damaged_bytes_leave_the_one_before(tmp_path, capsys):
         damaged[start : start + rng.choice([1, 4])] = rng.randbytes(rng.choice([0, 1, 4]))
         (tmp_path / "step-00000002.npz").write_bytes(damaged)
         assert checkpoints.restore() == (1, {})  # of either file
-    assert "step-00000002.npz is damaged" in capsys.readouterr().out
+    assert "step-00000002.npz is damaged" in capsys.readouterr().err
 
 
 def test_one_beyond_memory_is_not_called_damaged(tmp_path, monkeypatch):

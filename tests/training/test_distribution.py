@@ -196,7 +196,7 @@ def test_a_worker_that_does_not_come_is_named(monkeypatch, capsys):
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
     with pytest.raises(SodkerasError, match=f"Received: nothing from worker 1 at 127.0.0.1:{other}"):
         distribution.devices("multiworker", wait=0.5)
-    assert capsys.readouterr().out == f"waiting for worker 1 at 127.0.0.1:{other}\n"
+    assert capsys.readouterr().err == f"waiting for worker 1 at 127.0.0.1:{other}\n"
 
 
 def test_a_port_that_is_taken_is_named(monkeypatch):

@@ -25,7 +25,7 @@ from sodkeras.models import MODELS
 
 MODELS["Tiny"] = Tiny
 SETTINGS = {{
-    "network": "Tiny",
+    "model": "Tiny",
     "size": (24, 24),
     "batch": 4,
     "epochs": 40,
@@ -45,7 +45,7 @@ OF_TWO = ("--set=epochs=8", "--set=steps_per_epoch=4")
 
 def start(folder, data_folder, out, *flags, log=None, **environment):
     (folder / "recipe.py").write_text(RECIPE)
-    command = [sys.executable, "-m", "sodkeras.commands.main", "train", f"--recipe={folder / 'recipe.py'}"]
+    command = [sys.executable, "-m", "sodkeras", "train", f"--recipe={folder / 'recipe.py'}"]
     command += [f"--data={data_folder}", f"--out={folder / out}", *flags]
     file = (folder / (log or f"{out}.txt")).open("ab")
     return subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | environment)

@@ -24,7 +24,7 @@ def file(tmp_path):
 
 def test_a_pruned_network_is_trained_further_as_it_is(file):
     trained, path = file
-    settings = Settings(network=path, dynamic_decay=1.0, prune={"ratio": 0.1})
+    settings = Settings(model=path, dynamic_decay=1.0, prune={"ratio": 0.1})
     model = build_model(settings)
     assert model is not trained and model.channels == trained.channels
     assert model.preprocessing == trained.preprocessing
@@ -39,7 +39,7 @@ def test_a_pruned_network_is_trained_further_as_it_is(file):
 
 def test_prelu_becomes_relu_and_all_other_weights_stay(file):
     trained, path = file
-    settings = Settings(network=path, arguments={"activation": "relu"})
+    settings = Settings(model=path, arguments={"activation": "relu"})
     model = build_model(settings)
     load_weights(settings, model)
     for layer in trained._flatten_layers():
@@ -54,7 +54,7 @@ def test_dnl_trained_on_small_pictures_without_modules_goes_on_with_them_on_larg
     stages = [[1, 4, 1, 1], [2, 4, 1, 2], [2, 4, 1, 2], [2, 6, 1, 2]]
     small = DNL((), 2, input_shape=(32, 32, 3), stages=stages, stem_filters=4, aspp_filters=4, low_level_filters=4)
     small.save(tmp_path / "small.keras")
-    settings = Settings(network=str(tmp_path / "small.keras"), size=48)
+    settings = Settings(model=str(tmp_path / "small.keras"), size=48)
     settings = settings.changed({"arguments": {"input_shape": (48, 48, 3), "positions": (3, 4)}})
     model = build_model(settings)
     load_weights(settings, model)
@@ -67,7 +67,7 @@ def test_dnl_trained_on_small_pictures_without_modules_goes_on_with_them_on_larg
 
     model.get_layer("non_local3_vertical").output_bias.assign_add(np.ones((4, 1, 6)))
     model.save(tmp_path / "with_modules.keras")
-    again = settings.changed({"network": str(tmp_path / "with_modules.keras"), "arguments": {"parts": 3}})
+    again = settings.changed({"model": str(tmp_path / "with_modules.keras"), "arguments": {"parts": 3}})
     trained_on = build_model(again)
     load_weights(again, trained_on)
     for old, new in zip(model.get_weights(), trained_on.get_weights(), strict=True):
@@ -76,7 +76,7 @@ def test_dnl_trained_on_small_pictures_without_modules_goes_on_with_them_on_larg
 
 def test_frozen_weights_stay_while_others_are_trained(file):
     _, path = file
-    model = build_model(Settings(network=path, freeze="stage0*/alpha,classifier/*"))
+    model = build_model(Settings(model=path, freeze="stage0*/alpha,classifier/*"))
     before = [np.array(weight) for weight in model.weights]
     model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
     x = np.random.default_rng(0).normal(size=(2, 64, 48, 3)).astype("float32")
@@ -92,19 +92,19 @@ def test_frozen_weights_stay_while_others_are_trained(file):
     assert len(held) > 3 and held <= frozen
     assert any("stage1" in path and "alpha" in path for path in moved)
     with pytest.raises(SodkerasError, match=r"No weight is called so: .*'stage9\*' in freeze"):
-        build_model(Settings(network=path, freeze="classifier/*,stage9*"))
+        build_model(Settings(model=path, freeze="classifier/*,stage9*"))
 
 
 def test_what_cannot_be_trained_further(file, tmp_path):
     trained, path = file
     trained.inference_model().save(tmp_path / "inference.keras")
     with pytest.raises(SodkerasError, match=r"Only the network that was trained.*inference\.keras"):
-        build_model(Settings(network=str(tmp_path / "inference.keras")))
+        build_model(Settings(model=str(tmp_path / "inference.keras")))
     with pytest.raises(SodkerasError, match=r"no such file.*missing\.keras"):
-        build_model(Settings(network="missing.keras"))
+        build_model(Settings(model="missing.keras"))
     with pytest.raises(SodkerasError, match=r"CSNet, .*u2netp.*or a \.keras file\. Received: 'CSNett'"):
-        build_model(Settings(network="CSNett"))
-    settings = Settings(network=path, arguments={"simplified": False})  # other kernels
+        build_model(Settings(model="CSNett"))
+    settings = Settings(model=path, arguments={"simplified": False})  # other kernels
     with pytest.raises(SodkerasError, match="of another network"):
         load_weights(settings, build_model(settings))
 
@@ -113,7 +113,7 @@ def test_an_encoder_with_folded_batch_norms_gets_statistics_of_what_it_will_see(
     """They are the pictures', and what the file computes stays: an encoder that forgets its biases knows nothing."""
     stages = [[1, 4, 1, 1], [2, 4, 2, 2], [2, 4, 1, 2], [2, 6, 1, 2]]
     settings = Settings(
-        network="DNL",
+        model="DNL",
         arguments={
             "positions": (),
             "stages": stages,

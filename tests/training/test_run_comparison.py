@@ -15,7 +15,7 @@ LOG = "epoch,step,loss,val_loss\n1,10,2.0,{}\n2,20,1.0,{}\n"
 
 
 def make_run(folder, rate, val_loss, mae):
-    settings = {"network": "CSNet", "epochs": 2, "learning_rate": rate}
+    settings = {"model": "CSNet", "epochs": 2, "learning_rate": rate}
     folder.mkdir(parents=True)
     record = {"settings": settings, "data": {"training": 9, "validation": 1, "sets": ["horses"]}}
     (folder / "settings.json").write_text(json.dumps(record))

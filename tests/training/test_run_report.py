@@ -276,7 +276,7 @@ def test_nothing_but_pixels_comes_onto_the_page(tmp_path, place):
 def test_names_in_the_files_are_text_and_lead_nowhere(tmp_path):
     run = tmp_path / "run"
     record = make_run(run, sets=("../../etc/passwd", "/etc/passwd", "<b>", "\ud800"))
-    record["settings"] |= {"network": "/etc/passwd", "initial_weights": "../../secret.keras"}
+    record["settings"] |= {"model": "/etc/passwd", "initial_weights": "../../secret.keras"}
     (run / "settings.json").write_text(json.dumps(record))
     row = {"set": "../../etc/passwd", "method": "$x^$", "pictures": 24, "empty_masks": 0, "mae": 0.1}
     add_scores(run, [row | {"ground_truth_threshold": 0.5}])

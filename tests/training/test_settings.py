@@ -13,7 +13,7 @@ def test_every_recipe_and_its_short_version_are_settings_that_can_be():
     for name in recipe_names():
         for short in (False, True):
             settings = read_recipe(name, short)
-            assert settings.network in MODELS
+            assert settings.model in MODELS
             Augmentation.from_dict(settings.augmentation)
     names = ["cii_r18", "cii_r50", "csf", "csnet", "csnet_prune", "csnet_x2", "distill", "dnl", "fine_tune", "u2net"]
     assert recipe_names() == [*names, "u2netp"]
@@ -62,7 +62,7 @@ def test_values_are_python_literals_or_texts():
         ({1: 2}, "no such setting.*Received: 1"),
         ({"arguments.width": 1.0, "arguments.width.more": 1}, "nothing inside the setting width: it is 1.0. Received"),
         ({"learning_rate": 10**400}, "under 1e308"),
-        ({"zzzz": 1}, "there are network, arguments"),
+        ({"zzzz": 1}, "there are model, arguments"),
         ({"epochs": 0}, "epochs must be at least 1. Received: 0"),
         ({"epochs": 1.5}, "epochs is a whole number. Received: 1.5"),
         ({"epochs": True}, "epochs is a whole number. Received: True"),
@@ -71,8 +71,8 @@ def test_values_are_python_literals_or_texts():
         ({"size": [1, 2, 3]}, "size must be"),
         ({"size": "big"}, "size is one or two whole numbers or none"),
         ({"ema_momentum": 1.0}, "under 1"),
-        ({"network": "U2Net", "dynamic_decay": 3.0}, "dynamic_decay must be 0 for another network"),
-        ({"network": "U2Net", "prune": {"ratio": 0.5}}, "prune must be"),
+        ({"model": "U2Net", "dynamic_decay": 3.0}, "dynamic_decay must be 0 for another network"),
+        ({"model": "U2Net", "prune": {"ratio": 0.5}}, "prune must be"),
         ({"fine_tune": {"epoch": 3}}, "did you mean epochs"),
         ({"fine_tune": {"epochs": 0}}, "epochs must be at least 1"),
     ],

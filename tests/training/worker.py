@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sodkeras.callbacks import DynamicWeightDecay, set_weight_decay
+from sodkeras.callbacks import DynamicWeightDecay
 from sodkeras.data import Augmentation, find_pairs
 from sodkeras.data.pipeline import TrainingData, validation_data
 from sodkeras.errors import SodkerasError
@@ -21,6 +21,8 @@ from sodkeras.layers.conv_norm import ConvNorm
 from sodkeras.preprocessing import Preprocessing
 from sodkeras.training import distribution
 from sodkeras.training.map_error import MapError
+from sodkeras.training.optimizers import make_optimizer
+from sodkeras.training.settings import Settings
 
 BATCH, STEPS = 4, 3
 PICTURES = np.random.default_rng(0).normal(size=(4, 4, 4, 3)).astype("float32")
@@ -45,15 +47,14 @@ def tiny_network(machines):
         logits = keras.layers.Conv2D(1, 1, name="classifier")(units[1](units[0](picture)))
         model = keras.Model(picture, logits)
         machines.prepare(model)
-        set_weight_decay(model, 0.1)
+        # Adam divides by itself what is rounding alone; epsilon keeps that small.
+        settings = Settings(learning_rate=0.01, weight_decay=0.1, optimizer_arguments={"epsilon": 1e-2})
         model.compile(
-            # Adam divides by itself what is rounding alone; epsilon keeps that small.
-            keras.optimizers.Adam(0.01, epsilon=1e-2),
+            make_optimizer(settings, model, STEPS),
             keras.losses.BinaryCrossentropy(from_logits=True),
             metrics=[MapError()],
             jit_compile=False,
         )
-        model.optimizer.build(model.trainable_variables)
     return model, [(unit.norm, unit.activation_layer) for unit in units]
 
 
@@ -73,7 +74,7 @@ def train(machines, folder):
     results = {f"log|{key}": np.array(values) for key, values in history.items() if key != "gamma_histogram"}
     results |= {f"weight|{weight.path}": keras.ops.convert_to_numpy(weight) for weight in model.weights}
     if machines.is_chief:
-        model.save(folder / "model.keras")
+        keras.Model(model.input, model.output).save(folder / "model.keras")  # without the optimizer, as the trainer does
     for synchronized in (True, False):
         results |= {f"statistics|{synchronized}": statistics(machines, synchronized)}
     return results

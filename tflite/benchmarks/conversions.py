@@ -53,7 +53,7 @@ def measure(name, photos, folder):
     float32, int8 = convert(model, folder, ["float32", "static_wi8_ai8"], [str(path) for path in photos])
     seconds = time.monotonic() - start
     summary = compare(KerasRuntime(model), LiteRTRuntime(float32), pictures).summary()
-    rows = [benchmark(path, pictures[0][1], threads=1, runs=10, warmup=2) for path in (float32, int8)]
+    rows = [benchmark(path, [pictures[0][1]], threads=1, runs=10, warmup=2) for path in (float32, int8)]
     return {
         "network": name,
         "size": rows[0]["size"],

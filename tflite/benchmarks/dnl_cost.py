@@ -60,7 +60,7 @@ def measure(name, size, positions, parts, folder):
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
         row, paths = executor.submit(make, name, size, positions, parts, folder).result()
     picture = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
-    whole, *alone = (benchmark(path, picture, threads=1, runs=_RUNS.value) for path in paths)
+    whole, *alone = (benchmark(path, [picture], threads=1, runs=_RUNS.value) for path in paths)
     return row | {
         "network_ms": whole["inference_median_ms"],
         "modules_ms": alone[0]["inference_median_ms"] if alone else 0,

@@ -31,7 +31,7 @@ def main(_):
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(FLAGS.keep or temporary)
         good, bad = write_pictures(folder / "pictures")
-        command = [sys.executable, "-m", "sodkeras.commands.main", "predict", folder / "pictures"]
+        command = [sys.executable, "-m", "sodkeras", "predict", folder / "pictures"]
         command += [f"--out={folder / 'maps'}", "--write=map,overlay,cutout"]
         child = subprocess.run(command, capture_output=True, text=True, check=False)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

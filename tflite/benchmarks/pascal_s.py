@@ -19,7 +19,7 @@ flags.DEFINE_string("data", None, "The folder with images/ and masks/.", require
 flags.DEFINE_string(
     "calibrate", None, "Pictures to calibrate the 8-bit network with; not those of --data.", required=True
 )
-flags.DEFINE_integer("calibration_limit", 40, "Calibration pictures.", lower_bound=1)
+flags.DEFINE_integer("limit", 40, "Calibration pictures.", lower_bound=1)
 flags.DEFINE_string("csv", str(HERE / "pascal_s.csv"), "The table to write.")
 
 
@@ -47,7 +47,7 @@ def main(_):
     keras_runtime = KerasRuntime(weights.load_model("u2netp"))
     numerics = ["float32", "dynamic_wi8_afp32", "static_wi8_ai8"]
     with tempfile.TemporaryDirectory() as folder:
-        paths = convert("u2netp", folder, numerics, FLAGS.calibrate, FLAGS.calibration_limit)
+        paths = convert("u2netp", folder, numerics, FLAGS.calibrate, limit=FLAGS.limit)
         runtimes = {f"LiteRT {kind}": LiteRTRuntime(path) for kind, path in zip(numerics, paths, strict=True)}
     preprocessing = keras_runtime.preprocessing
     runtimes = {
@@ -78,7 +78,7 @@ def main(_):
                     f"{without_empty[name].result()['max_f']:.4f}",
                     f"{result['mae']:.4f}",
                     evaluator.pictures,
-                    FLAGS.calibration_limit if "static" in name else "",
+                    FLAGS.limit if "static" in name else "",
                 ]
             )
     print(pathlib.Path(FLAGS.csv).read_text(encoding="utf-8"))

@@ -50,9 +50,8 @@ def main(_):
     )
     paths["static_wi8_ai8, trained"], _ = quantize_train(
         FLAGS.model,
-        pictures,
         out / "trained",
-        targets="own",
+        pictures=pictures,
         steps=FLAGS.steps,
         batch=FLAGS.batch,
         learning_rate=FLAGS.learning_rate,
@@ -62,7 +61,7 @@ def main(_):
     rows, float_ms = [], None
     for numerics, path in paths.items():
         runtime = LiteRTRuntime(path)
-        milliseconds = benchmark(path, picture, runs=20, warmup=3)["inference_median_ms"]
+        milliseconds = benchmark(path, [picture], runs=20, warmup=3)["inference_median_ms"]
         float_ms = float_ms or milliseconds
         row = {"network": runtime.name, "numerics": numerics, "pictures": len(pairs)} | _score(runtime, pairs)
         row |= {"time_to_float": f"{milliseconds / float_ms:.2f}"}

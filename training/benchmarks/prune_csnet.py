@@ -80,16 +80,23 @@ def train(decay, data, steps):
     import keras
 
     from sodkeras import Preprocessing
-    from sodkeras.callbacks import DynamicWeightDecay, exempt_gammas, set_weight_decay
+    from sodkeras.callbacks import DynamicWeightDecay
     from sodkeras.models import CSNet
+    from sodkeras.training.optimizers import make_optimizer
+    from sodkeras.training.settings import Settings
 
     keras.utils.set_random_seed(0)
     model = CSNet(preprocessing=Preprocessing(size=(FLAGS.size, FLAGS.size)))
     dynamic = decay == "dynamic"
-    set_weight_decay(model, FLAGS.weight_decay, exempt_gammas(model) if dynamic else ())
-    rate = keras.optimizers.schedules.CosineDecay(FLAGS.learning_rate, FLAGS.epochs * steps, alpha=0.01)
-    optimizer = keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.99)
-    optimizer.build(model.trainable_variables)
+    settings = Settings(
+        epochs=FLAGS.epochs,
+        learning_rate=FLAGS.learning_rate,
+        schedule="cosine",
+        optimizer_arguments={"beta_1": 0.9, "beta_2": 0.99},
+        weight_decay=FLAGS.weight_decay,
+        decay_exempt="gammas" if dynamic else "none",
+    )
+    optimizer = make_optimizer(settings, model, steps)
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
     callbacks = [DynamicWeightDecay(FLAGS.strength)] if dynamic else []
     history = model.fit(data, epochs=FLAGS.epochs, callbacks=callbacks, verbose=2)

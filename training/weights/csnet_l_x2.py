@@ -18,9 +18,9 @@ def on_from(chain, network, epochs=(16, 6)):
         epochs: of the two runs.
     """
     small = chain.run(
-        "small", network=network, size=128, learning_rate=1e-3, epochs=epochs[0], warm_up_epochs=0.2, **COMMON
+        "small", model=network, size=128, learning_rate=1e-3, epochs=epochs[0], warm_up_epochs=0.2, **COMMON
     )
-    chain.run("whole", network=str(small), size=192, learning_rate=3e-4, epochs=epochs[1], warm_up_epochs=0.1, **COMMON)
+    chain.run("whole", model=str(small), size=192, learning_rate=3e-4, epochs=epochs[1], warm_up_epochs=0.1, **COMMON)
     chain.record(start=f"{network}, as it was in the package before")
 
 

@@ -29,7 +29,7 @@ def in_two_stages(chain, encoder, arguments, side, epochs):
     """
     small = chain.run(
         "small",
-        network="DNL",
+        model="DNL",
         arguments={
             "positions": (),
             "aspp_dilation_rates": (6, 12),
@@ -49,7 +49,7 @@ def in_two_stages(chain, encoder, arguments, side, epochs):
     )
     chain.run(
         "whole",
-        network=str(small),
+        model=str(small),
         arguments={"positions": (3, 4), "parts": 8, "input_shape": (side, side, 3)},
         size=side,
         learning_rate=3e-4,

@@ -3,7 +3,7 @@
 usage: python training/weights/gpu_check.py FOLDER --out=NETWORK.keras
 
 FOLDER holds weights.npz and check.npz. The largest difference of a logit may be 1e-4 of the largest logit. Beside the
-.keras file, which package.py and `sodkeras train --network=` take, comes made.json, for package.py's --made.
+.keras file, which package.py and `sodkeras train --model=` take, comes made.json, for package.py's --made.
 """
 
 import json

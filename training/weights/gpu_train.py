@@ -189,7 +189,7 @@ def start():
         from sodkeras.training.network import build_model, load_weights
         from sodkeras.training.settings import Settings
 
-        settings = Settings(network=FLAGS.network, arguments=json.loads(FLAGS.arguments))
+        settings = Settings(model=FLAGS.network, arguments=json.loads(FLAGS.arguments))
         model = build_model(settings)
         load_weights(settings, model)
     else:

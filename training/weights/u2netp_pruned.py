@@ -22,12 +22,14 @@ def train_all(chain, flag_values):
     if not pruned.exists():
         pictures = [pair.picture for pair in chain.training][:: max(1, len(chain.training) // _PICTURES)]
         count = 4 if flag_values.steps else _PICTURES
-        command = ["prune", "u2netp", f"--pictures={','.join(map(str, pictures[:count]))}", f"--out={pruned}"]
-        if commands.main([*command, f"--filters={_FILTERS}", f"--size={flag_values.side}", f"--limit={count}"]):
+        command = ["prune", "--model=u2netp", f"--pictures={','.join(map(str, pictures[:count]))}", f"--out={pruned}"]
+        if commands.main(
+            [*command, f"--filters={_FILTERS}", f"--size={flag_values.side}x{flag_values.side}", f"--limit={count}"]
+        ):
             raise SystemExit(1)
     chain.run(
         "whole",
-        network=str(pruned),
+        model=str(pruned),
         size=flag_values.side,
         batch_statistics=False,
         learning_rate=1e-4,

@@ -40,12 +40,12 @@ COLUMNS = (
 )
 
 
-def measure(runtime: Any, picture: np.ndarray, runs: int = 20, warmup: int = 3) -> dict:
+def measure(runtime: Any, pictures: Sequence[np.ndarray], runs: int = 20, warmup: int = 3) -> dict:
     """Times the three steps from picture to map, each on its own.
 
     Args:
         runtime: see `sodkeras.runtimes`.
-        picture: RGB, uint8 `[H, W, 3]`, decoded: reading the file is not timed.
+        pictures: RGB, uint8 `[H, W, 3]`, decoded, which are taken in turn: reading files is not timed.
         runs: measured repetitions.
         warmup: repetitions before them.
 
@@ -54,6 +54,7 @@ def measure(runtime: Any, picture: np.ndarray, runs: int = 20, warmup: int = 3) 
     """
     times: dict[str, list[float]] = {"pre": [], "inference": [], "post": []}
     for run in range(warmup + runs):
+        picture = pictures[run % len(pictures)]
         start = time.perf_counter()
         batch = runtime.preprocessing(picture)
         prepared = time.perf_counter()
@@ -68,12 +69,14 @@ def measure(runtime: Any, picture: np.ndarray, runs: int = 20, warmup: int = 3) 
     return {name: np.array(values) for name, values in times.items()}
 
 
-def benchmark(path: str | os.PathLike, picture: np.ndarray, threads: int = 1, runs: int = 20, warmup: int = 3) -> dict:
+def benchmark(
+    path: str | os.PathLike, pictures: Sequence[np.ndarray], threads: int = 1, runs: int = 20, warmup: int = 3
+) -> dict:
     """Times one `.tflite` file in a process of its own, so that its peak memory is its own too.
 
     Args:
         path: the file.
-        picture, runs, warmup: as in `measure`.
+        pictures, runs, warmup: as in `measure`.
         threads: CPU threads.
 
     Returns:
@@ -83,15 +86,15 @@ def benchmark(path: str | os.PathLike, picture: np.ndarray, threads: int = 1, ru
         SodkerasError: if LiteRT cannot run the file.
     """
     with spawned_pool(1) as executor:
-        return executor.submit(_benchmark_here, str(path), picture, threads, runs, warmup).result()
+        return executor.submit(_benchmark_here, str(path), pictures, threads, runs, warmup).result()
 
 
-def _benchmark_here(path, picture, threads, runs, warmup):
+def _benchmark_here(path, pictures, threads, runs, warmup):
     from sodkeras.runtimes import LiteRTRuntime
     from sodkeras.tflite.check.partitions import count_partitions
 
     runtime = LiteRTRuntime(path, threads)
-    times = measure(runtime, picture, runs, warmup)
+    times = measure(runtime, pictures, runs, warmup)
     partitions = count_partitions(runtime.interpreter)
     height, width = runtime.preprocessing.size
     return {
@@ -120,7 +123,7 @@ def _benchmark_here(path, picture, threads, runs, warmup):
 def profile_file(
     path: str | os.PathLike, picture: np.ndarray, threads: int = 1, runs: int = 20, warmup: int = 3
 ) -> Any:
-    """Times the operators of one `.tflite` file; arguments as in `benchmark`.
+    """Times the operators of one `.tflite` file on one picture; arguments as in `benchmark`.
 
     Returns:
         See `sodkeras.tflite.timing.operator_profile.profile`.

@@ -73,7 +73,7 @@ def profile(path: str | os.PathLike, values: np.ndarray, threads: int = 1, runs:
         except (OSError, AttributeError, concurrent.futures.process.BrokenProcessPool):
             raise SodkerasError(
                 "The installed LiteRT has no profiler that can be read here: install ai-edge-litert 2.3 or measure "
-                f"without --profile. Received: {path}"
+                f"without --operators. Received: {path}"
             ) from None
     # A table for each run, for a mean over runs would count whatever else the machine did.
     times = [parse(table) for table in tables]

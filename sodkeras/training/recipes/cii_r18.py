@@ -23,7 +23,7 @@ Expect maxF .941 / MAE .039 on ECSSD (paper, 1.5 hours on one RTX 2080 Ti). 11,2
 """
 
 SETTINGS = {
-    "network": "CII",
+    "model": "CII",
     "arguments": {"depth": 18},
     "size": (352, 352),
     "backbone_weights": "resnet18",

@@ -20,7 +20,7 @@ Expect maxF .947 / MAE .036 on ECSSD (papers, Res2Net-50), .940 / .041 with ResN
 """
 
 SETTINGS = {
-    "network": "CSFResNet",
+    "model": "CSFResNet",
     "arguments": {"backbone": "res2net", "depth": 50, "freeze_batch_norm": True},
     "size": (300, 400),
     "backbone_weights": "res2net50",

@@ -22,7 +22,7 @@ the other horses, in 18 minutes on two busy cores.
 """
 
 SETTINGS = {
-    "network": "CSNet",
+    "model": "CSNet",
     "arguments": {"width": 1.0},
     "size": (224, 224),
     "augmentation": {"left_right": 0.25, "up_down": 0.25, "one_flip": True, "border_crop": 15},

@@ -18,7 +18,7 @@ Expect maxF .78 on DUT-OMRON (paper). 187,500 steps.
 """
 
 SETTINGS = {
-    "network": "DNL",
+    "model": "DNL",
     "arguments": {"input_shape": (360, 360, 3), "parts": 9},
     "size": (360, 360),
     "backbone_weights": "mobilenet_v2",

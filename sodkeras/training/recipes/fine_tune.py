@@ -1,9 +1,9 @@
 """A network that is trained already, taught what is salient in your pictures.
 
-    sodkeras train --recipe=fine_tune --network=runs/first/best.keras --data=mine --out=runs/mine
+    sodkeras train --recipe=fine_tune --model=runs/first/best.keras --data=mine --out=runs/mine
 
---network is a .keras file of `sodkeras train` or `sodkeras weights import`. (U²-Net's released files have lost their
-batch norm's statistics; import them with --statistics=FOLDER first.) The network keeps its own size and preprocessing.
+--model is a .keras file of `sodkeras train` or `sodkeras weights import`. (U²-Net's released files have lost their
+batch norm's statistics; import them with --pictures=FOLDER first.) The network keeps its own size and preprocessing.
 
 Settings: BCE + IoU, Adam at a hundredth of what a network begins with, falling along a cosine; flips, small crops and
 mild changes of colour. A few hundred pictures are enough to see a difference; keep some of the pictures that the

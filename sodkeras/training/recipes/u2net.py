@@ -22,7 +22,7 @@ moments.
 """
 
 SETTINGS = {
-    "network": "U2Net",
+    "model": "U2Net",
     "arguments": {"variant": "full"},
     "size": (320, 320),
     "augmentation": {"left_right": 0.5, "up_down": 0.5, "crop_to": (288, 288)},

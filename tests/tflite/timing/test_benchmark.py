@@ -47,7 +47,7 @@ class SlowRuntime:
 
 def test_warm_up_is_run_and_not_measured():
     runtime = SlowRuntime()
-    times = measure(runtime, np.zeros((4, 4, 3), np.uint8), runs=3, warmup=2)
+    times = measure(runtime, [np.zeros((4, 4, 3), np.uint8)], runs=3, warmup=2)
     assert runtime.calls == 5
     assert {name: len(values) for name, values in times.items()} == {"pre": 3, "inference": 3, "post": 3}
     assert 10 <= times["inference"].min() < 150
@@ -57,7 +57,7 @@ def test_the_verb_prints_times_and_operators_and_the_table_grows(small_file, tmp
     table = tmp_path / "tables" / "times.csv"
     for threads in (1, 2):
         command = ["benchmark", str(small_file), "--runs=4", "--warmup=1", f"--threads={threads}", f"--csv={table}"]
-        assert main([*command, "--profile", "--top=1"] if threads == 1 else command) == 0
+        assert main([*command, "--operators", "--top=1"] if threads == 1 else command) == 0
     shown = capsys.readouterr().out
     assert "2 of 3 ops delegated" in shown or "3 of 4 ops delegated" in shown
     assert "outside: 1 CUMSUM" in shown
@@ -104,7 +104,7 @@ def test_a_board_without_tensorflow_benchmarks_and_profiles(small_file, tmp_path
     assert (
         "a board has no tensorflow" in subprocess.run(command, env=environment, capture_output=True, text=True).stderr
     )
-    command = [sys.executable, "-m", "sodkeras.commands.main", "benchmark", str(small_file), "--runs=2", "--profile"]
+    command = [sys.executable, "-m", "sodkeras", "benchmark", str(small_file), "--runs=2", "--operators"]
     command.append(f"--csv={tmp_path / 'board.csv'}")
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -114,7 +114,7 @@ def test_a_file_is_pushed_timed_and_joins_the_table(phone, tool, small_file, tmp
 
 def test_operators_are_timed_on_the_phone(phone, tool, small_file, capsys):
     phone(report=REPORT + PROFILE)
-    assert main(["benchmark", str(small_file), "--adb", f"--benchmark_model={tool}", "--profile"]) == 0
+    assert main(["benchmark", str(small_file), "--adb", f"--benchmark_model={tool}", "--operators"]) == 0
     assert "Sigmoid (NC)" in capsys.readouterr().out
     assert "--enable_op_profiling=true" in (phone.folder / "asked.txt").read_text()
 

@@ -1,45 +1,41 @@
-"""sodkeras profile: counts a network's parameters, multiply-adds and the papers' FLOPs.
+"""sodkeras flops: counts a network's parameters, multiply-adds and the papers' FLOPs.
 
-usage: sodkeras profile MODEL [--size=HxW] [--layers]
+usage: sodkeras flops --model=MODEL [--size=HxW] [--layers]
 
 MODEL is a preset's name, a .keras file, or a network's class with its default arguments, such as CSNet. Multiply-adds
 are those of the convolutions; FLOPs are what the CSNet papers call FLOPs or MACC: batch norm, activations, pooling and
 resizing are counted, too.
 
 examples:
-  sodkeras profile CSNet --size=224x224
-  sodkeras profile u2netp --layers
+  sodkeras flops -m CSNet --size=224x224
+  sodkeras flops -m u2netp --layers
 """
 
-import re
-
-from absl import flags
+import dataclasses
+import json
 
 from sodkeras.errors import SodkerasError, UsageError
 
 
-def define_flags(flag_values):
-    flags.DEFINE_string(
-        "size", None, "Height x width of the picture; default the model's preprocessing.", flag_values=flag_values
-    )
-    flags.DEFINE_bool("layers", False, "Show every layer.", flag_values=flag_values)
+def define_flags(options):
+    options.model("A preset's name, a .keras file, or a network's class.")
+    options.size("Of the picture; default the model's preprocessing.")
+    options.switch("layers", False, "Show every layer.")
+    options.json()
 
 
-def run(flag_values, arguments):
+def run(options, arguments):
     from tabulate import tabulate
 
     from sodkeras.commands.startup import import_keras
 
-    if len(arguments) != 1:
-        raise UsageError("name one model")
-    size = flag_values.size and re.fullmatch(r"(\d+)x(\d+)", flag_values.size)
-    if flag_values.size and not size:
-        raise UsageError(f"--size takes HEIGHTxWIDTH, such as 224x224. Received: {flag_values.size}")
+    if arguments:
+        raise UsageError(f"everything is a flag here. Received: {' '.join(arguments)}")
     import_keras()
     from sodkeras.complexity import complexity
 
-    model = _load(arguments[0])
-    height, width = map(int, size.groups()) if size else model.preprocessing.size
+    model = _load(options.model)
+    height, width = options.size or model.preprocessing.size
     multiple = 1 if getattr(model, "pad_to_multiple", True) else model.size_multiple
     if height % multiple or width % multiple:
         good = f"{height + -height % multiple}x{width + -width % multiple}"
@@ -47,7 +43,12 @@ def run(flag_values, arguments):
             f"{model.name} takes multiples of {multiple}, the next is {good}. Received: {height}x{width}"
         )
     cost = complexity(model, (height, width))
-    if flag_values.layers:
+    if options.json:
+        found = {"model": model.name, "size": [height, width], **dataclasses.asdict(cost)}
+        found |= {name: getattr(cost, name) for name in ("parameters", "multiply_adds", "flops")}
+        print(json.dumps(found if options.layers else {**found, "layers": None}, indent=1))
+        return 0
+    if options.layers:
         rows = [
             [
                 layer.name,
