@@ -74,7 +74,10 @@ def train(machines, folder):
     results = {f"log|{key}": np.array(values) for key, values in history.items() if key != "gamma_histogram"}
     results |= {f"weight|{weight.path}": keras.ops.convert_to_numpy(weight) for weight in model.weights}
     if machines.is_chief:
-        keras.Model(model.input, model.output).save(folder / "model.keras")  # without the optimizer, as the trainer does
+        # Without the optimizer, as the trainer does.
+        keras.Model(model.input, model.output).save(
+            folder / "model.keras"
+        )  # without the optimizer, as the trainer does
     for synchronized in (True, False):
         results |= {f"statistics|{synchronized}": statistics(machines, synchronized)}
     return results
