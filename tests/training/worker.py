@@ -75,9 +75,7 @@ def train(machines, folder):
     results |= {f"weight|{weight.path}": keras.ops.convert_to_numpy(weight) for weight in model.weights}
     if machines.is_chief:
         # Without the optimizer, as the trainer does.
-        keras.Model(model.input, model.output).save(
-            folder / "model.keras"
-        )  # without the optimizer, as the trainer does
+        keras.Model(model.input, model.output).save(folder / "model.keras")
     for synchronized in (True, False):
         results |= {f"statistics|{synchronized}": statistics(machines, synchronized)}
     return results
