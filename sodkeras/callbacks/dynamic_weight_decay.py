@@ -9,12 +9,15 @@ from keras import ops
 
 from sodkeras.models.csnet import CSNet
 
-#: A channel is counted as gone where |γ| is smaller (ECCV 2020, Sec. 3.4).
+#: A channel is counted as gone where |γ| is smaller (ECCV 2020, Sec. 3.3).
 THRESHOLD = 1e-20
 
 
 def mean_activity(y):
-    """The papers' metric: |global average pooling| of each channel, averaged over the batch.
+    """The papers' metric, global average pooling of each channel (ECCV 2020, Eq. 4), averaged over the batch.
+
+    As in the released code it is the magnitude of the average; the print has no |·|, and with a PReLU in front the average
+    may be negative, which would grow γ.
 
     Args:
         y: a unit's output, `[B, H, W, C]`.
@@ -48,7 +51,7 @@ def block_units(model):
 class DynamicWeightDecay(keras.callbacks.Callback):
     """Decays the scale γ of batch norms by how active their channels are, so that idle channels end at γ = 0.
 
-    Source: Gao et al., ECCV 2020, Sec. 3.4; use it with plain `model.fit`. With S_c the metric of channel c,
+    Source: Gao et al., ECCV 2020, Sec. 3.3; use it with plain `model.fit`. With S_c the metric of channel c,
     taken from the training step's own forward pass and not differentiated through:
 
     - `form="coupled"` (the released code) adds to the loss
@@ -57,7 +60,7 @@ class DynamicWeightDecay(keras.callbacks.Callback):
 
       so that λ · S_c · γ_c is added to γ's gradient and goes through the optimiser. The term is part of the reported
       training loss, not of the validation loss.
-    - `form="decoupled"` (Eq. 3 as printed) acts after the optimiser's step, α being its learning rate:
+    - `form="decoupled"` (Eq. 3) acts after the optimiser's step. α is its learning rate, which the print leaves out:
 
           γ_c ← γ_c - α · λ · S_c · γ_c
 
@@ -65,7 +68,7 @@ class DynamicWeightDecay(keras.callbacks.Callback):
     step; the schedule moves once an epoch. Attach one such callback a model.
 
     At the end of an epoch `logs` gets "gamma_sparsity", the share of the decayed γ under 1e-20 in magnitude, and with
-    `monitor` "channel_deviation", the standard deviation of S among a unit's channels, averaged over units (Fig. 4 of
+    `monitor` "channel_deviation", the standard deviation of S among a unit's channels, averaged over units (Fig. 4a of
     the paper). `history` has for each epoch these two and the γ histogram, as `(counts, edges)` of `numpy.histogram`.
 
     Args:

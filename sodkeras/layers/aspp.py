@@ -11,7 +11,7 @@ class ASPP(keras.layers.Layer):
     """Parallel 1×1, dilated 3×3 and image-pooling branches, concatenated.
 
     Source: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic Image Segmentation", ECCV
-    2018, in the form that DNL uses (Table I of its paper): dilations 6, 12, 18 and the picture's mean.
+    2018, in the form that DNL uses (Sec. III-D and Fig. 5 of its paper): dilations 6, 12, 18 and the picture's mean.
 
     Args:
         filters: output channels of each branch.

@@ -16,7 +16,7 @@ DILATION_RATES = (1, 2, 4, 8, 16)
 class ParallelDilatedConv(keras.layers.Layer):
     """Parallel 3×3 convolutions of growing dilation, concatenated → batch or group norm → activation.
 
-    Source: Gao et al., ECCV 2020, Sec. 3.3 and Fig. 4. CSNet's kernels carry the released code's factor of 100.
+    Source: Gao et al., ECCV 2020, Sec. 3.2 and Fig. 3. CSNet's kernels carry the released code's factor of 100.
 
     Args:
         filters: output channels of each dilation; a dilation with 0 channels has no convolution.
@@ -113,7 +113,7 @@ class ParallelDilatedConv(keras.layers.Layer):
 class CrossStageFusion(keras.layers.Layer):
     """Cross-stage fusion (CSF): features of several stages in, one feature map at the finest stage's size out.
 
-    Source: Gao et al., ECCV 2020, Sec. 3.3 and Fig. 4: a cross-stage 1×1 gOctConv on the stages' features, parallel
+    Source: Gao et al., ECCV 2020, Sec. 3.2 and Fig. 3: a cross-stage 1×1 gOctConv on the stages' features, parallel
     dilated convolutions on each scale, and a 1×1 gOctConv that merges the scales.
 
     Args:

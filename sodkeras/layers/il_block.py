@@ -12,7 +12,7 @@ class ILBlock(keras.layers.Layer):
     """gOctConv → two 3×3 units, without a shortcut: CSNet's in-layer multi-scale block.
 
     Source: Gao et al., "Highly Efficient Salient Object Detection with 100K Parameters", ECCV 2020, Sec. 3.2 and
-    Fig. 2. The gOctConv mixes channels and scales and sets their number; the 3×3 units are simplified gOctConvs
+    Fig. 3. The gOctConv mixes channels and scales and sets their number; the 3×3 units are simplified gOctConvs
     (depthwise, no exchange between scales) whose kernels carry the released code's factor of 100.
 
     Args:

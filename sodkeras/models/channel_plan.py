@@ -21,7 +21,7 @@ import itertools
 from sodkeras.errors import SodkerasError
 from sodkeras.layers.cross_stage_fusion import DILATION_RATES
 
-#: Blocks in stages 0 … 4, and their channels as multiples of the base width (ECCV 2020, Table 1; released network).
+#: Blocks in stages 0 … 4, and their channels as multiples of the base width (TPAMI 2021, Table 2; released network).
 BLOCKS = (1, 3, 4, 6, 4)
 WIDTHS = (1, 1, 2, 4, 4)
 #: Channels of stage 0 in CSNet ×1.

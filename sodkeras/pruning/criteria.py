@@ -10,7 +10,7 @@ import numpy as np
 
 
 def gamma_magnitude(gamma, filters):
-    """|γ| of the batch norm, which dynamic weight decay drives to 0 (ECCV 2020, Sec. 3.4)."""
+    """|γ| of the batch norm, which dynamic weight decay drives to 0 (ECCV 2020, Sec. 3.3)."""
     return np.abs(gamma)
 
 

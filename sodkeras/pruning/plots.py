@@ -7,7 +7,7 @@ from sodkeras.callbacks.dynamic_weight_decay import block_units
 
 
 def plot_channels(plans):
-    """Bars of the channels of every block and scale, one colour a network (TPAMI 2021, Fig. 7 and 10).
+    """Bars of the channels of every block and scale, one colour a network (ECCV 2020, Fig. 7; TPAMI 2021, Fig. 10).
 
     Args:
         plans: labels such as "before" and "after" to channel plans with the same blocks.
@@ -32,7 +32,7 @@ def plot_channels(plans):
 
 
 def plot_gammas(models):
-    """The distribution of |γ| of the in-layer blocks' batch norms, one line a network (ECCV 2020, Fig. 5).
+    """The distribution of |γ| of the in-layer blocks' batch norms, one line a network (ECCV 2020, Fig. 4b; TPAMI 2021, Fig. 5).
 
     Args:
         models: labels such as "dynamic" and "plain" to `CSNet` models.

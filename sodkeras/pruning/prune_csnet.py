@@ -7,7 +7,7 @@ from sodkeras.models.csnet import CSNet
 from sodkeras.pruning.channels import Channels
 from sodkeras.pruning.criteria import CRITERIA
 
-#: What the papers prune γ at (ECCV 2020, Sec. 3.4).
+#: What the papers prune γ at (ECCV 2020, Sec. 3.3).
 THRESHOLD = 1e-20
 
 

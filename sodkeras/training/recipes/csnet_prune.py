@@ -1,6 +1,6 @@
 """CSNet-L: trained wide with dynamic weight decay, pruned, fine-tuned.
 
-Papers: Gao et al., ECCV 2020, Sec. 3.4; Cheng et al., TPAMI 2021.
+Papers: Gao et al., ECCV 2020, Sec. 3.3; Cheng et al., TPAMI 2021.
 
     sodkeras train --recipe=csnet_prune --data=DUTS-TR --test=ECSSD --out=runs/csnet_l_x2
     sodkeras train --recipe=csnet_prune --data=DUTS-TR --test=ECSSD --out=runs/csnet_l_x1 --set=arguments.width=1
