@@ -16,8 +16,8 @@ THRESHOLD = 1e-20
 def mean_activity(y):
     """The papers' metric, global average pooling of each channel (ECCV 2020, Eq. 4), averaged over the batch.
 
-    As in the released code it is the magnitude of the average; the print has no |·|, and with a PReLU in front the average
-    may be negative, which would grow γ.
+    As in the released code it is the magnitude of the average; the print has no |·|, and behind a PReLU the average may
+    be negative, which would make γ grow.
 
     Args:
         y: a unit's output, `[B, H, W, C]`.

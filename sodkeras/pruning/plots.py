@@ -32,7 +32,9 @@ def plot_channels(plans):
 
 
 def plot_gammas(models):
-    """The distribution of |γ| of the in-layer blocks' batch norms, one line a network (ECCV 2020, Fig. 4b; TPAMI 2021, Fig. 5).
+    """The distribution of |γ| of the in-layer blocks' batch norms, one line a network.
+
+    As ECCV 2020, Fig. 4b, and TPAMI 2021, Fig. 5.
 
     Args:
         models: labels such as "dynamic" and "plain" to `CSNet` models.
