@@ -1,9 +1,11 @@
 """What several tests need: a network that converts and runs in a second, photos to try it on, free ports."""
 
+import importlib.util
 import socket
 
 import cv2
 import numpy as np
+from absl import flags
 
 from sodkeras import Preprocessing
 
@@ -44,3 +46,16 @@ def free_ports(count):
     for listener in listeners:
         listener.close()
     return ports
+
+
+def load_script(path):
+    """A script as a module; its `main` is not run, and its flags do not stay, for another script may have them, too."""
+    before = set(flags.FLAGS)
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+    finally:
+        for name in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, name)
+    return module

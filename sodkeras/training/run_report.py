@@ -96,7 +96,7 @@ def _read_json(path):
 def _summary_parts(record, rows):
     """How far the run is, what it learns from, and where its settings differ from the recipe's."""
     recipe, settings, data = record.get("recipe"), record["settings"], record.get("data", {})
-    title = f"{settings.get('network', 'A network')}"
+    title = f"{settings.get('model', 'A network')}"
     if recipe:
         title += f", recipe {recipe}" + (", its short version" if record.get("short") else "")
     texts = [f"{title}. {_progress(record, rows)}"]

@@ -148,8 +148,9 @@ def test_a_folder_of_another_training_is_left_alone(trained, model, pairs):
 def test_what_cannot_work_is_said_before_any_work(model, pairs, tmp_path):
     with pytest.raises(UsageError, match="Received: 0"):
         quantize_train(model, tmp_path / "out", pairs, steps=0)
-    with pytest.raises(UsageError, match="Received: theirs"):
-        quantize_train(model, pairs, tmp_path / "out", targets="theirs")
+    for neither_or_both in ({}, {"data": pairs, "pictures": tmp_path}):
+        with pytest.raises(UsageError, match="Name data, pictures with masks, or pictures, which need none"):
+            quantize_train(model, tmp_path / "out", **neither_or_both)
     write_photo(tmp_path / "one.png")
     with pytest.raises(SodkerasError, match="fewer pictures than a batch"):
         quantize_train(model, tmp_path / "out", pictures=tmp_path / "one.png")

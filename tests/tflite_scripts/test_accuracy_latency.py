@@ -1,11 +1,11 @@
 """The plot of accuracy against latency: it joins what was scored with what was timed, and refuses to draw nothing."""
 
 import pathlib
-import runpy
 
 import cv2
 import pytest
 
+from helpers import load_script
 from sodkeras import SodkerasError
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "tflite/benchmarks"
@@ -13,7 +13,7 @@ BENCHMARKS = pathlib.Path(__file__).parents[2] / "tflite/benchmarks"
 
 @pytest.fixture(scope="module")
 def script():
-    return runpy.run_path(str(BENCHMARKS / "accuracy_latency.py"))
+    return load_script(BENCHMARKS / "accuracy_latency.py")
 
 
 def latency(network, numerics, milliseconds):
@@ -22,7 +22,7 @@ def latency(network, numerics, milliseconds):
 
 
 def test_the_scores_of_the_tables_are_found(script):
-    scores = script["read_accuracy"](BENCHMARKS)
+    scores = script.read_accuracy(BENCHMARKS)
     shipped = {"csnet_l_x1", "csnet_l_x2", "dnl_small", "u2netp", "u2netp_pruned", "u2netp_pruned_224"}
     assert {network for network, _ in scores} == {"CSNet-L ×1", "CSNet-L ×2", *shipped}
     assert {numerics for network, numerics in scores if network == "csnet_l_x1"} == {"float16", "static_wi8_ai8"}
@@ -35,10 +35,10 @@ def test_the_scores_of_the_tables_are_found(script):
 def test_what_has_no_score_is_left_out_and_the_rest_drawn(script, tmp_path):
     scores = {("A", "float32"): 0.8, ("A", "static_wi8_ai8"): 0.79}
     timed = [latency("A", "float32", "20"), latency("A", "static_wi8_ai8", "9"), latency("B", "float32", "5")]
-    rows = script["join"](timed, scores)
+    rows = script.join(timed, scores)
     assert [(row["numerics"], row["max_f"]) for row in rows] == [("float32", 0.8), ("static_wi8_ai8", 0.79)]
-    script["draw"](rows, tmp_path / "plot.png")
+    script.draw(rows, tmp_path / "plot.png")
     picture = cv2.imread(str(tmp_path / "plot.png"))
     assert picture.shape[1] > 800 and picture.std() > 5
     with pytest.raises(SodkerasError, match="the networks that have one are A"):
-        script["join"](timed[2:], scores)
+        script.join(timed[2:], scores)

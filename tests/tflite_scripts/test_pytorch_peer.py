@@ -1,10 +1,11 @@
 """The network that LiteRT is timed against in PyTorch is the same network."""
 
 import pathlib
-import runpy
 
 import numpy as np
 import pytest
+
+from helpers import load_script
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "tflite/benchmarks"
 
@@ -12,7 +13,7 @@ BENCHMARKS = pathlib.Path(__file__).parents[2] / "tflite/benchmarks"
 @pytest.fixture(scope="module")
 def script():
     pytest.importorskip("torch")
-    return runpy.run_path(str(BENCHMARKS / "pytorch_peer.py"))
+    return load_script(BENCHMARKS / "pytorch_peer.py")
 
 
 def test_pytorch_computes_what_keras_computes(script):
@@ -42,7 +43,7 @@ def test_pytorch_computes_what_keras_computes(script):
     batch = random.normal(size=(1, 16, 24, 3)).astype("float32")
     expected = keras.ops.convert_to_numpy(model(batch, training=False))
     with torch.inference_mode():
-        actual = script["in_pytorch"](model, (16, 24))(torch.from_numpy(batch.transpose(0, 3, 1, 2).copy())).numpy()
+        actual = script.in_pytorch(model, (16, 24))(torch.from_numpy(batch.transpose(0, 3, 1, 2).copy())).numpy()
     assert expected.std() > 0.05
     np.testing.assert_allclose(actual.transpose(0, 2, 3, 1), expected, atol=1e-5)
 
@@ -53,6 +54,6 @@ def test_an_unknown_layer_is_named(script):
     from sodkeras import SodkerasError
 
     with pytest.raises(SodkerasError, match=r"lacks this layer. Received: GaussianNoise"):
-        script["_layer"](keras.layers.GaussianNoise(1.0))
+        script._layer(keras.layers.GaussianNoise(1.0))
     with pytest.raises(SodkerasError, match=r"lacks this layer. Received: Conv2D"):
-        script["_layer"](keras.layers.Conv2D(1, 3, strides=2))
+        script._layer(keras.layers.Conv2D(1, 3, strides=2))

@@ -1,7 +1,6 @@
 """The scripts behind the networks that ship: their commands run, and what they say of a run is what was done."""
 
 import csv
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -9,7 +8,7 @@ import sys
 
 import pytest
 
-from helpers import photo, tiny_model, write_photo
+from helpers import load_script, photo, tiny_model, write_photo
 from sodkeras import Predictor, weights
 from sodkeras.data import find_pairs
 from sodkeras.data.synthetic import write_synthetic
@@ -20,11 +19,7 @@ SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "training" / "weights"
 
 
 def load(name):
-    """A script as a module; its `main` is not run."""
-    specification = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return load_script(SCRIPTS / f"{name}.py")
 
 
 @pytest.fixture(scope="module")
