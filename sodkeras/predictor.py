@@ -2,13 +2,14 @@
 
 import io
 import itertools
+import os
 import queue
 import threading
 
 import cv2
 
 from sodkeras.errors import SodkerasError, first_line
-from sodkeras.pictures import compositing, encode_png, read_photo
+from sodkeras.pictures import CutOut, compositing, encode_png, read_background, read_photo
 from sodkeras.pictures.read import PICTURE_ERRORS
 from sodkeras.runtimes import open_runtime
 
@@ -43,26 +44,33 @@ class Predictor:
         self.runtime = open_runtime(model, threads)
         self.preprocessing = self.runtime.preprocessing
 
-    def __call__(self, image, output="map"):
+    def __call__(self, image, output="map", **how):
         """Predicts one picture, at its own size (after EXIF rotation), and answers in kind.
 
         Args:
             image: anything `sodkeras.pictures.read_photo` takes.
             output: "map"; "overlay", the map laid over the photo; or "cutout", the photo with the map as
                 transparency, times its own if it has some.
+            **how: how the object is cut out: `edges`, `background`, `crop` and `mask_threshold` of
+                `sodkeras.pictures.CutOut`; a background may also be what `read_background` takes.
 
         Returns:
             For a path or an array, an array: the map as float32 `[H, W]` in [0, 1], an overlay as RGB or a cut-out as
-            RGBA, uint8. For bytes or an open file, a PNG file's bytes; for a PIL image, a PIL image of mode L, RGB or
-            RGBA: there the map has 8 bits. They keep the photo's colour profile, resolution and date, see
-            `sodkeras.pictures.tags.Tags`.
+            RGBA, before a background as RGB, uint8. For bytes or an open file, a PNG file's bytes; for a PIL image, a
+            PIL image of mode L, RGB or RGBA: there the map has 8 bits. They keep the photo's colour profile, resolution
+            and date, see `sodkeras.pictures.tags.Tags`.
 
         Raises:
-            SodkerasError: if the picture cannot be read.
-            ValueError: for an unknown output.
+            SodkerasError: if a picture cannot be read, or cannot be cut out so.
+            ValueError: for an unknown output, or for words about a cut-out where none is asked for.
         """
         if output not in self.OUTPUTS:
             raise ValueError(f"Predictor gives the outputs {self.OUTPUTS}. Received: {output!r}")
+        if how and output != "cutout":
+            raise ValueError(f"{', '.join(how)}: these are for a cutout. Received: {output!r}")
+        if isinstance(how.get("background"), (str, os.PathLike)):
+            how["background"] = read_background(how["background"])
+        cut = CutOut(**how)
         photo = read_photo(image)
         picture = photo.pixels
         saliency_map = self.predict(picture)
@@ -71,7 +79,7 @@ class Predictor:
         if output == "overlay":
             result = compositing.overlay(picture, saliency_map)
         elif output == "cutout":
-            result = compositing.cut_out(picture, saliency_map, photo.layered)
+            result = cut(photo, saliency_map)
         else:
             result = compositing.grey(saliency_map) if is_file or is_pil else saliency_map
         if is_file or is_pil:

@@ -87,7 +87,13 @@ def test_answers_in_kind(files, tmp_path):
     assert png.mode == "L" and np.array_equal(np.asarray(png), np.asarray(image))
     assert predictor(picture, "overlay").shape == (60, 80, 3)
     assert predictor(Image.open(path), "cutout").mode == "RGBA"
-    np.testing.assert_array_equal(np.asarray(predictor(Image.open(path), "cutout"))[..., :3], picture)
+    raw = predictor(Image.open(path), "cutout", edges="raw")
+    np.testing.assert_array_equal(np.asarray(raw)[..., :3], picture)
+    assert predictor(picture, "cutout", background="white", crop=0.1).shape[2] == 3
+    for background in (path, str(path)):
+        assert predictor(picture, "cutout", background=background, mask_threshold=0.5).shape == picture.shape
+    with pytest.raises(ValueError, match="background, crop: these are for a cutout. Received: 'map'"):
+        predictor(picture, background="white", crop=0.1)
     with pytest.raises(ValueError, match="mask"):
         predictor(picture, "mask")
 

@@ -146,7 +146,7 @@ def _verdict(against, violations):
 def _write(out, predictor, pictures, maps, rows, machine):
     from sodkeras import report
     from sodkeras.files import whole_file
-    from sodkeras.pictures import compositing, encode_jpeg, encode_png
+    from sodkeras.pictures import CutOut, Photo, compositing, encode_jpeg, encode_png
 
     sheet = []
     parts = [
@@ -169,7 +169,7 @@ def _write(out, predictor, pictures, maps, rows, machine):
             "photo.jpg": encode_jpeg(picture),
             "map.png": encode_png(compositing.grey(keras_map)),
             "overlay.png": encode_png(compositing.overlay(picture, keras_map)),
-            "cutout.png": encode_png(compositing.cut_out(picture, keras_map)),
+            "cutout.png": encode_png(CutOut()(Photo(picture), keras_map)),
         }
         for name, content in images.items():
             with whole_file(out / stem / name) as temporary:
@@ -193,7 +193,7 @@ def _write(out, predictor, pictures, maps, rows, machine):
                     picture,
                     *(compositing.grey(values) for values in at_size.values()),
                     compositing.overlay(picture, keras_map),
-                    compositing.cut_out(picture, keras_map),
+                    CutOut()(Photo(picture), keras_map),
                 ],
             )
         )

@@ -1,4 +1,4 @@
-"""What a saliency map is looked at with: the map in grey, laid over the photo, or cutting the object out."""
+"""What a saliency map is looked at with: in grey, or laid over the photo."""
 
 import cv2
 import numpy as np
@@ -39,23 +39,4 @@ def overlay(picture, saliency_map, colour=(255, 64, 0), strength=0.6):
         tinted = picture[rows] * (1 - weight) + np.float32(colour) * weight
         dimmed = cv2.cvtColor(picture[rows], cv2.COLOR_RGB2GRAY)[..., None] * np.float32(1 - strength / 2)
         result[rows] = np.round(tinted * salient + dimmed * (1 - salient))
-    return result
-
-
-def cut_out(picture, saliency_map, layered=None, overwrite=False):
-    """The photo with the map as its transparency.
-
-    Args:
-        picture: RGB, uint8 `[H, W, 3]`.
-        saliency_map: `[H, W]` in [0, 1], or in 8 bits from `grey`.
-        layered: for a photo that is transparent itself, RGBA, uint8 `[H, W, 4]`: the two transparencies are multiplied.
-        overwrite: whether `layered` may be changed, which saves the memory of a copy.
-
-    Returns:
-        RGBA, uint8 `[H, W, 4]`.
-    """
-    if layered is None:
-        return np.dstack([picture, grey(saliency_map)])
-    result = layered if overwrite else layered.copy()
-    result[..., 3] = cv2.multiply(layered[..., 3], grey(saliency_map), scale=1 / 255)
     return result

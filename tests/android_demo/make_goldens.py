@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from sodkeras import Preprocessing
-from sodkeras.pictures import compositing
+from sodkeras.pictures import CutOut, Photo, compositing
 from sodkeras.runtimes import _dequantize, _quantize
 from sodkeras.tflite.timing.benchmark import COLUMNS
 
@@ -79,9 +79,10 @@ def _write_case(folder, name, random, picture_size, settings, input_tensor, outp
         "map": saliency_map,
         "grey": compositing.grey(saliency_map),
         "overlay": compositing.overlay(picture, saliency_map),
-        "cut_out": compositing.cut_out(picture, saliency_map),
-        "replaced": _before(picture, saliency_map, np.float32(COLOUR)),
-        "blurred": _before(picture, saliency_map, _blurred(picture, saliency_map)),
+        "raw": CutOut(edges="raw")(Photo(picture), saliency_map),
+        "cut_out": CutOut()(Photo(picture), saliency_map),
+        "replaced": CutOut(background=COLOUR)(Photo(picture), saliency_map),
+        "blurred": CutOut(background="blur")(Photo(picture), saliency_map),
     }
     np.savez_compressed(folder / f"{name}.npz", **{kind: np.ascontiguousarray(array) for kind, array in arrays.items()})
 
@@ -100,21 +101,6 @@ def _blob(random):
     distance = np.hypot((rows - 11) / 9, (columns - 17) / 12)
     noisy = 1.2 - distance + random.normal(0, 0.15, SIZE)
     return np.clip(noisy, 0, 1).astype(np.float32)
-
-
-def _before(picture, saliency_map, background):
-    salient = saliency_map[..., None]
-    return np.round(picture * salient + background * (1 - salient)).astype(np.uint8)
-
-
-def _blurred(picture, saliency_map):
-    """Three boxes over what is not salient, each pixel counted by how little salient it is."""
-    weight = (1 - saliency_map + 1e-3).astype(np.float64)[..., None]
-    radius = max(1, round(0.03 * max(picture.shape[:2])))
-    both = np.concatenate([weight * picture, weight], axis=2)
-    for _ in range(3):
-        both = cv2.boxFilter(both, -1, [2 * radius + 1] * 2, normalize=False, borderType=cv2.BORDER_CONSTANT)
-    return np.floor(both[..., :3] / both[..., 3:] + 0.5).astype(np.float32)
 
 
 def _write_frame(folder, random):

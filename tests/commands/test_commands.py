@@ -15,7 +15,7 @@ from PIL import Image
 from helpers import photo, tiny_model, write_photo
 from sodkeras.commands.main import VERBS, main
 from sodkeras.keras_file import load_keras
-from sodkeras.pictures import write_png
+from sodkeras.pictures import read_picture, write_png
 from sodkeras.tflite.convert import convert
 
 
@@ -198,7 +198,8 @@ def test_a_transparent_photo_keeps_its_transparency_in_a_cut_out(tflite, tmp_pat
     alpha[:, :40] = 100
     Image.fromarray(np.dstack([photo(), alpha])).save(tmp_path / "a.png")
     out = tmp_path / "out"
-    assert main(["predict", str(tmp_path / "a.png"), f"--model={tflite}", f"--out={out}", "--write=map,cutout"]) == 0
+    kinds = ["--write=map,cutout", "--edges=raw"]
+    assert main(["predict", str(tmp_path / "a.png"), f"--model={tflite}", f"--out={out}", *kinds]) == 0
     cut = np.asarray(Image.open(out / "a_cutout.png"))
     levels = np.asarray(Image.open(out / "a_map.png"))
     np.testing.assert_array_equal(cut[..., :3], photo())
@@ -427,3 +428,28 @@ def test_of_tensorflows_warnings_only_those_of_retracing_are_kept_from_users():
         assert [record.getMessage() for record in records] == ["a disk is full"]
     finally:
         logger.removeHandler(handler)
+
+
+def test_cut_outs_as_they_are_wanted(tflite, tmp_path, capsys):
+    path = write_photo(tmp_path / "photo.png")
+    command = ["predict", str(path), f"--model={tflite}", "--write=map,cutout"]
+
+    def made(name, *flags):
+        assert main([*command, *flags, f"--out={tmp_path / name}"]) == 0
+        return [cv2.imread(str(tmp_path / name / f"photo_{kind}.png"), -1) for kind in ("map", "cutout")]
+
+    levels, clean = made("clean")
+    _, raw = made("raw", "--edges=raw")
+    np.testing.assert_array_equal(raw[..., 2::-1], read_picture(path))
+    np.testing.assert_array_equal(clean[..., 3], levels)
+    assert (clean[..., :3] != raw[..., :3]).any()
+    mask, opaque = made("mask", "--mask_threshold=0.5", "--background=#ff8800")
+    assert set(np.unique(mask)) <= {0, 255} and opaque.shape == (60, 80, 3)
+    assert (opaque[mask == 0] == [0, 136, 255]).all()
+    _, cropped = made("crop", "--mask_threshold=0.5", "--crop", "--margin=0")
+    rows, columns = np.nonzero(mask)
+    assert cropped.shape[:2] == ((np.ptp(rows) + 1, np.ptp(columns) + 1) if len(rows) else (60, 80))
+    made("blur", "--background=blur")
+    made("picture", f"--background={path}")
+    assert "white or #ff8800" in failure(capsys, *command, "--background=whitish")
+    assert "--mask_threshold" in failure(capsys, *command, "--mask_threshold=1", code=2)

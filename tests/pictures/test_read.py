@@ -10,7 +10,7 @@ from PIL import Image
 
 from sodkeras import SodkerasError
 from sodkeras.pictures import encode_png, find_pictures, output_stems, read_picture, write_png
-from sodkeras.pictures.compositing import cut_out, grey, overlay
+from sodkeras.pictures.compositing import grey, overlay
 
 RNG = np.random.default_rng(0)
 # Large flat areas, so that lossy formats keep the colours: top left red, top right green, bottom left blue, rest grey.
@@ -187,13 +187,6 @@ def test_overlay_leaves_nothing_of_the_tint_where_nothing_is_salient():
     assert (np.ptp(background.astype(int), axis=2) == 0).all()
     everything = overlay(picture, np.ones((600, 5), np.float32), colour=(255, 64, 0), strength=1.0)
     np.testing.assert_array_equal(everything, np.broadcast_to(np.uint8([255, 64, 0]), picture.shape))
-
-
-def test_cut_out_keeps_the_photo_and_takes_the_map_as_transparency():
-    saliency_map = np.linspace(0, 1, RGB.shape[0] * RGB.shape[1], dtype=np.float32).reshape(RGB.shape[:2])
-    result = cut_out(RGB, saliency_map)
-    np.testing.assert_array_equal(result[..., :3], RGB)
-    np.testing.assert_array_equal(result[..., 3], grey(saliency_map))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from sodkeras import Preprocessing
 from sodkeras.lite_metadata import read_metadata
-from sodkeras.pictures import compositing
+from sodkeras.pictures import CutOut, Photo, compositing
 from sodkeras.runtimes import _dequantize, _quantize
 
 RANDOM = np.random.default_rng(0)
@@ -142,12 +142,24 @@ def test_the_views_are_those_of_sodkeras_compositing(step, scene):
 
     found = view("map", picture, saliency_map)
     np.testing.assert_array_equal(found[..., :3], compositing.grey(saliency_map)[..., None].repeat(3, 2))
-    np.testing.assert_array_equal(view("cutout", picture, saliency_map), compositing.cut_out(picture, saliency_map))
+    raw = CutOut(edges="raw")(Photo(picture), saliency_map)
+    np.testing.assert_array_equal(view("cutout", picture, saliency_map), raw)
     found = view("overlay", picture, saliency_map)
     difference = np.abs(found[..., :3] - compositing.overlay(picture, saliency_map))
     # Float32 there, float64 here: now and then a half is rounded to the other side.
     assert difference.max() <= 1 and difference.mean() < 0.01
     assert (found[..., 3] == 255).all()
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (700, 530), (1100, 90)])
+def test_edges_are_cleaned_as_in_python_to_a_step(step, shape):
+    picture = cv2.resize(RANDOM.integers(0, 256, (7, 5, 3), dtype=np.uint8), shape[::-1])
+    saliency_map = cv2.resize(np.float32(RANDOM.random((8, 8)) > 0.5), shape[::-1])
+    found = step("clean", pixels=rgba(picture), map=saliency_map, **size(*shape)).reshape(*shape, 4)
+    expected = CutOut()(Photo(picture), saliency_map)
+    difference = np.abs(found[..., :3] - expected[..., :3])
+    assert difference.max() <= 1 and difference.mean() < 0.01
+    assert np.abs(expected[..., :3].astype(int) - picture).max() > 20
 
 
 def test_the_blurred_background_has_no_glow_of_the_object(step):
@@ -158,6 +170,8 @@ def test_the_blurred_background_has_no_glow_of_the_object(step):
     found = step("background", pixels=rgba(picture), map=disc, height=60, width=60).reshape(60, 60, 4)[..., :3]
     background = found[disc == 0]
     assert np.abs(background - 100).max() <= 8
+    expected = CutOut(background="blur")(Photo(picture), disc)
+    assert np.abs(background - expected[disc == 0]).max() <= 1
     assert background.std() < noise.std() / 2
 
 

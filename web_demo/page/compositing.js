@@ -1,5 +1,7 @@
-// What a saliency map is looked at with, as sodkeras/pictures/compositing.py does it: each view turns rows of the photo, RGBA,
-// into rows of the result in place. Writing into a Uint8ClampedArray rounds half to even, as NumPy does.
+// What a saliency map is looked at with, as sodkeras/pictures/ does it: each view turns rows of the photo, RGBA, into
+// rows of the result in place. Writing into a Uint8ClampedArray rounds half to even, as NumPy does.
+
+import { roundHalfToEven } from "./rounding.js";
 
 const TINT = [255, 64, 0];
 const TINT_STRENGTH = 0.6;
@@ -9,6 +11,9 @@ const TINT_STRENGTH = 0.6;
  * as there are pixels, `backdrop` the same rows of the blurred background, which "blur" alone needs.
  */
 export const VIEWS = { map, overlay, cutout, blur };
+
+/** The views that show the object without its background, and so need clean edges. */
+export const CUTS = ["cutout", "blur"];
 
 /** The map in grey: 0 background, 255 salient; values are rounded, never stretched. */
 function map(pixels, values) {
@@ -32,7 +37,7 @@ function overlay(pixels, values) {
   }
 }
 
-/** The photo with the map as its transparency. */
+/** The photo with the map as its transparency; its edges were cleaned before (foreground.js). */
 function cutout(pixels, values) {
   for (let index = 0; index < values.length; index++) pixels[4 * index + 3] = 255 * values[index];
 }
@@ -40,7 +45,7 @@ function cutout(pixels, values) {
 /** The photo in front of its blurred background. */
 function blur(pixels, values, backdrop) {
   for (let index = 0, at = 0; index < values.length; index++, at += 4) {
-    const salient = values[index];
+    const salient = roundHalfToEven(255 * values[index]) / 255;
     for (let channel = 0; channel < 3; channel++) {
       pixels[at + channel] = pixels[at + channel] * salient + backdrop[at + channel] * (1 - salient);
     }

@@ -1,9 +1,10 @@
 // One model and one photo, and what can be asked of them. It lives in the worker: the page never touches pixels.
 
 import { blurBackground } from "./background.js";
-import { VIEWS } from "./compositing.js";
+import { CUTS, VIEWS } from "./compositing.js";
 import { readDescription } from "./description.js";
 import { DemoError } from "./errors.js";
+import { Foreground } from "./foreground.js";
 import { Network } from "./network.js";
 import { Photo, decodePhoto, drawingSurface } from "./photo.js";
 import { ResizedMap, resizePicture } from "./resize.js";
@@ -77,10 +78,13 @@ export class Session {
     const { canvas, context } = this.photo.drawn(size);
     const map = new ResizedMap(this.map, size);
     const backdrop = view === "blur" ? this.backdrop() : null;
+    const foreground = CUTS.includes(view) ? new Foreground(...readersOf(context, map, size), size) : null;
     for (let top = 0; top < size.height; top += ROWS) {
       const bottom = Math.min(top + ROWS, size.height);
       const rows = context.getImageData(0, top, size.width, bottom - top);
-      VIEWS[view](rows.data, map.rows(top, bottom), backdrop && enlargedRows(backdrop, size, top, bottom));
+      const values = map.rows(top, bottom);
+      foreground?.clean(rows.data, values, top);
+      VIEWS[view](rows.data, values, backdrop && enlargedRows(backdrop, size, top, bottom));
       context.putImageData(rows, 0, top);
     }
     return canvas;
@@ -96,6 +100,30 @@ export class Session {
     context.putImageData(pixels, 0, 0);
     return canvas;
   }
+}
+
+// Rows of a canvas, and of a map in grey, as RGBA: functions for `Foreground`.
+function readersOf(context, map, { width }) {
+  const readPhoto = (rows) => joined(rows.map((row) => context.getImageData(0, row, width, 1).data));
+  const readLevels = (rows) =>
+    joined(
+      rows.map((row) => {
+        const grey = new Uint8ClampedArray(4 * width);
+        VIEWS.map(grey, map.rows(row, row + 1));
+        return grey;
+      }),
+    );
+  return [readPhoto, readLevels];
+}
+
+function joined(parts) {
+  const all = new Uint8ClampedArray(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 function enlargedRows(canvas, { width, height }, top, bottom) {

@@ -8,6 +8,7 @@ import { blurBackground } from "../page/background.js";
 import { VIEWS } from "../page/compositing.js";
 import { readDescription } from "../page/description.js";
 import { readMetadata } from "../page/metadata.js";
+import { Foreground } from "../page/foreground.js";
 import { networkInput, saliencyMap } from "../page/preprocessing.js";
 import { ResizedMap, resizePicture } from "../page/resize.js";
 
@@ -26,6 +27,15 @@ const STEPS = {
   view({ name, pixels, map }) {
     const result = Uint8ClampedArray.from(pixels);
     VIEWS[name](result, Float32Array.from(map));
+    return result;
+  },
+  clean({ pixels, map, width, height }) {
+    const result = Uint8ClampedArray.from(pixels);
+    const levels = Uint8ClampedArray.from(map.flatMap((value) => [255 * value, 0, 0, 0]));
+    const reader = (all) => (rows) =>
+      Uint8ClampedArray.from(rows.flatMap((row) => [...all.subarray(row * width * 4, (row + 1) * width * 4)]));
+    const foreground = new Foreground(reader(result.slice()), reader(levels), { width, height });
+    foreground.clean(result, Float32Array.from(map), 0);
     return result;
   },
   background({ pixels, map, width, height }) {

@@ -2,6 +2,7 @@ package org.sodkeras.demo;
 
 import org.sodkeras.core.Background;
 import org.sodkeras.core.Compositor;
+import org.sodkeras.core.Foreground;
 import org.sodkeras.core.Look;
 import org.sodkeras.core.Picture;
 import org.sodkeras.core.SaliencyMap;
@@ -33,6 +34,7 @@ final class Drawing {
         } else if (look == Look.REPLACE) {
             behind = Background.colour(colour);
         }
-        return new Compositor(photo, map, look, behind);
+        boolean cuts = look.isTransparent() || look.needsBackground();
+        return new Compositor(photo, map, look, behind, cuts ? Foreground.of(photo, map) : null);
     }
 }

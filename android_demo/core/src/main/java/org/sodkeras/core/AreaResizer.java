@@ -13,6 +13,7 @@ final class AreaResizer implements Resizer {
     private final BilinearResizer bilinear;
     private final float[] row;
     private final float[] sums;
+    private int[] pixels = new int[0];
     private int sourceWidth;
     private int sourceHeight;
     private Cells across;
@@ -27,51 +28,75 @@ final class AreaResizer implements Resizer {
     }
 
     @Override
-    public void resize(Picture source, byte[] rgb) {
+    public void resize(final Picture source, byte[] rgb) {
         if (source.width < width || source.height < height) {
             bilinear.resize(source, rgb);
-        } else if (source.width % width == 0 && source.height % height == 0) {
-            sum(source, rgb);
+            return;
+        }
+        shrink(source.width, source.height, rgb, new Rows() {
+            @Override
+            public void row(int y, int[] out) {
+                System.arraycopy(source.argb, y * source.width, out, 0, source.width);
+            }
+        });
+    }
+
+    /** A picture that is given a row at a time, from the top; the same row may be asked for twice in a row. */
+    interface Rows {
+        /** Writes row {@code y} to {@code out}. */
+        void row(int y, int[] out);
+    }
+
+    /** The same for a picture that is nowhere smaller than the result, and need not be in memory. */
+    void shrink(int fromWidth, int fromHeight, byte[] rgb, Rows source) {
+        if (pixels.length != fromWidth) {
+            pixels = new int[fromWidth];
+        }
+        if (fromWidth % width == 0 && fromHeight % height == 0) {
+            sum(fromWidth, fromHeight, rgb, source);
         } else {
-            average(source, rgb);
+            average(fromWidth, fromHeight, rgb, source);
         }
     }
 
-    private void sum(Picture source, byte[] rgb) {
-        int stepAcross = source.width / width;
-        int stepDown = source.height / height;
+    private void sum(int fromWidth, int fromHeight, byte[] rgb, Rows source) {
+        int stepAcross = fromWidth / width;
+        int stepDown = fromHeight / height;
         boolean halved = stepAcross == 2 && stepDown == 2;
         float share = 1f / (stepAcross * stepDown);
+        int[] whole = new int[3 * width];
         int at = 0;
         for (int y = 0; y < height; y++) {
-            for (int x = 0; x < width; x++) {
-                for (int shift = 16; shift >= 0; shift -= 8) {
-                    int sum = 0;
-                    for (int i = 0; i < stepDown; i++) {
-                        int start = (y * stepDown + i) * source.width + x * stepAcross;
-                        for (int j = 0; j < stepAcross; j++) {
-                            sum += source.argb[start + j] >> shift & 255;
-                        }
-                    }
-                    rgb[at++] = halved ? (byte) (sum + 2 >> 2) : rounded(sum * share);
+            Arrays.fill(whole, 0);
+            for (int i = 0; i < stepDown; i++) {
+                source.row(y * stepDown + i, pixels);
+                for (int x = 0; x < fromWidth; x++) {
+                    int cell = 3 * (x / stepAcross);
+                    whole[cell] += pixels[x] >> 16 & 255;
+                    whole[cell + 1] += pixels[x] >> 8 & 255;
+                    whole[cell + 2] += pixels[x] & 255;
                 }
+            }
+            for (int sum : whole) {
+                rgb[at++] = halved ? (byte) (sum + 2 >> 2) : rounded(sum * share);
             }
         }
     }
 
-    private void average(Picture source, byte[] rgb) {
-        if (source.width != sourceWidth || source.height != sourceHeight) {
-            across = new Cells(source.width, width);
-            down = new Cells(source.height, height);
-            sourceWidth = source.width;
-            sourceHeight = source.height;
+    private void average(int fromWidth, int fromHeight, byte[] rgb, Rows source) {
+        if (fromWidth != sourceWidth || fromHeight != sourceHeight) {
+            across = new Cells(fromWidth, width);
+            down = new Cells(fromHeight, height);
+            sourceWidth = fromWidth;
+            sourceHeight = fromHeight;
         }
         int at = 0;
         for (int y = 0; y < height; y++) {
             Arrays.fill(sums, 0);
             float[] weights = down.weights[y];
             for (int i = 0; i < weights.length; i++) {
-                averageRow(source, down.first[y] + i);
+                source.row(down.first[y] + i, pixels);
+                averageRow();
                 for (int x = 0; x < row.length; x++) {
                     sums[x] += weights[i] * row[x];
                 }
@@ -82,16 +107,16 @@ final class AreaResizer implements Resizer {
         }
     }
 
-    private void averageRow(Picture source, int y) {
+    private void averageRow() {
         int at = 0;
         for (int x = 0; x < width; x++) {
             float red = 0;
             float green = 0;
             float blue = 0;
-            int start = y * source.width + across.first[x];
+            int start = across.first[x];
             float[] weights = across.weights[x];
             for (int i = 0; i < weights.length; i++) {
-                int pixel = source.argb[start + i];
+                int pixel = pixels[start + i];
                 red += weights[i] * (pixel >> 16 & 255);
                 green += weights[i] * (pixel >> 8 & 255);
                 blue += weights[i] * (pixel & 255);

@@ -2,7 +2,7 @@ package org.sodkeras.core;
 
 /**
  * Draws a photo and its map in one of the looks, a row at a time, so that only the photo and the result need memory.
- * Map, overlay and cut-out are those of {@code sodkeras.pictures.compositing}. Not for several threads at a time.
+ * Looks are those of {@code sodkeras.pictures}. Not for several threads at a time.
  */
 public final class Compositor {
     private static final int[] TINT = {255, 64, 0};
@@ -12,6 +12,7 @@ public final class Compositor {
     private final Picture photo;
     private final Look look;
     private final Background background;
+    private final Foreground foreground;
     private final SaliencyMap.Rows map;
     private final float[] salient;
     private final int[] behind;
@@ -19,14 +20,17 @@ public final class Compositor {
 
     /**
      * @param background what to put behind the object, for the looks that need it; else ignored and may be null.
+     * @param foreground the object's own colours in its edges, for cut-outs and before backgrounds; null for the
+     *     photo's, where there is no time for better.
      */
-    public Compositor(Picture photo, SaliencyMap map, Look look, Background background) {
+    public Compositor(Picture photo, SaliencyMap map, Look look, Background background, Foreground foreground) {
         if (look.needsBackground() && background == null) {
             throw new IllegalArgumentException("The look needs a background. Received: " + look);
         }
         this.photo = photo;
         this.look = look;
         this.background = background;
+        this.foreground = foreground;
         this.map = map.at(photo.width, photo.height);
         salient = new float[photo.width];
         behind = new int[look.needsBackground() ? photo.width : 0];
@@ -54,21 +58,26 @@ public final class Compositor {
             float share = salient[x];
             switch (look) {
                 case MAP:
-                    out[x] = 0xff000000 | grey(share) * 0x010101;
+                    out[x] = 0xff000000 | level(share) * 0x010101;
                     break;
                 case OVERLAY:
                     out[x] = overlay(pixel, share);
                     break;
                 case CUT_OUT:
-                    out[x] = grey(share) << 24 | pixel & 0xffffff;
+                    out[x] = level(share) << 24 | colour(x, y, pixel, level(share));
                     break;
                 default:
-                    out[x] = blend(pixel, behind[x], share);
+                    out[x] = blend(colour(x, y, pixel, level(share)), behind[x], level(share) * (1 / 255f));
             }
         }
     }
 
-    private static int grey(float share) {
+    private int colour(int x, int y, int pixel, int level) {
+        return foreground == null ? pixel & 0xffffff : foreground.colour(x, y, pixel, level);
+    }
+
+    /** A map's value in 8 bits. */
+    static int level(float share) {
         return Math.max(0, Math.min(255, (int) Math.rint(share * 255f)));
     }
 

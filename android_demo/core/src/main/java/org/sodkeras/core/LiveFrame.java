@@ -62,7 +62,7 @@ public final class LiveFrame {
             Background background = look == Look.BLUR
                     ? Background.blurred(picture, saliency.map)
                     : Background.colour(colour);
-            compositor = new Compositor(picture, saliency.map, look, background);
+            compositor = new Compositor(picture, saliency.map, look, background, null);
             composedPicture = picture;
             composedMap = saliency.map;
             composedLook = look;

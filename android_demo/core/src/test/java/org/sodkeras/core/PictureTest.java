@@ -59,7 +59,7 @@ public class PictureTest {
         for (String name : Goldens.CASES) {
             Map<String, Goldens.Array> golden = Goldens.arrays(name);
             BufferedImage cutOut = saved(name, golden, Look.CUT_OUT);
-            Picture expected = golden.get("cut_out").picture();
+            Picture expected = golden.get("raw").picture();
             assertTrue(cutOut.getColorModel().hasAlpha());
             assertArrayEquals(name, expected.argb, pixels(cutOut));
             BufferedImage overlay = saved(name, golden, Look.OVERLAY);
@@ -73,14 +73,14 @@ public class PictureTest {
         Picture photo = Benchmark.noise(); // which does not compress: about a megabyte
         SaliencyMap map = new SaliencyMap(1, 1, new float[] {1});
         ByteArrayOutputStream png = new ByteArrayOutputStream();
-        PngWriter.write(new Compositor(photo, map, Look.CUT_OUT, null), photo.width, photo.height, true, png);
+        PngWriter.write(new Compositor(photo, map, Look.CUT_OUT, null, null), photo.width, photo.height, true, png);
         assertTrue(png.size() > 900_000);
         assertArrayEquals(photo.argb, pixels(ImageIO.read(new ByteArrayInputStream(png.toByteArray()))));
     }
 
     private static BufferedImage saved(String name, Map<String, Goldens.Array> golden, Look look) throws Exception {
         Picture photo = golden.get("picture").picture();
-        Compositor compositor = new Compositor(photo, PipelineTest.run(name, golden).map, look, null);
+        Compositor compositor = new Compositor(photo, PipelineTest.run(name, golden).map, look, null, null);
         ByteArrayOutputStream png = new ByteArrayOutputStream();
         PngWriter.write(compositor, photo.width, photo.height, look.isTransparent(), png);
         return ImageIO.read(new ByteArrayInputStream(png.toByteArray()));
