@@ -14,12 +14,15 @@ picture counts as much as its mean weight, and its pixels as much as their weigh
 is constant in a picture scales the picture's loss, and nothing else.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 
-def pixel_weights(sample_weight):
+def pixel_weights(sample_weight: Any) -> Any:
     """A sample weight with four axes, which broadcasts against pixels.
 
     Keras's own losses multiply a weight `[B]` into values `[B, H, W]` as if it were one a column.
@@ -46,12 +49,12 @@ class _FromLogits(keras.losses.Loss):
     """
 
     #: Over which axes a ratio is taken, thus over which the weights have mean 1.
-    axes = (1, 2, 3)
+    axes: tuple[int, ...] = (1, 2, 3)
 
-    def __init__(self, reduction="sum_over_batch_size", name=None):
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None) -> None:
         super().__init__(name=name, reduction=reduction, dtype="float32")
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         if len(y_pred.shape) != 4 or len(y_true.shape) != 4:
             raise ValueError(
                 f"{type(self).__name__} compares masks with logits, both [B, H, W, 1]. Received: "
@@ -64,7 +67,7 @@ class _FromLogits(keras.losses.Loss):
         relative = ops.divide_no_nan(weights, mean)
         return super().__call__((y_true, relative), y_pred, ops.reshape(mean, (-1,)))
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         masks, weights = y_true if isinstance(y_true, tuple) else (y_true, 1.0)
         return self.compare(masks, ops.sigmoid(y_pred), weights)
 
@@ -90,8 +93,12 @@ class IntersectionOverUnionFromLogits(_FromLogits):
     """
 
     def __init__(
-        self, over="picture", smoothing=0.0, reduction="sum_over_batch_size", name="intersection_over_union_from_logits"
-    ):
+        self,
+        over: str = "picture",
+        smoothing: float = 0.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "intersection_over_union_from_logits",
+    ) -> None:
         super().__init__(reduction, name)
         if over not in ("picture", "batch"):
             raise ValueError(f"The ratio is taken over a 'picture' or a 'batch'. Received: over={over!r}")
@@ -99,14 +106,14 @@ class IntersectionOverUnionFromLogits(_FromLogits):
         self.smoothing = smoothing
         self.axes = (1, 2, 3) if over == "picture" else (0, 1, 2, 3)
 
-    def compare(self, masks, saliency, weights):
+    def compare(self, masks: Any, saliency: Any, weights: Any) -> Any:
         # Written as (union - intersection) / union, a sum of what differs: small losses lose no digits.
         differing = ops.sum(weights * (saliency * (1 - masks) + masks * (1 - saliency)), axis=self.axes)
         union = ops.sum(weights * (saliency + masks * (1 - saliency)), axis=self.axes)
         # Not a scalar, which Keras would not scale for replicas.
         return ops.reshape(differing / ops.maximum(union + self.smoothing, keras.config.epsilon()), (-1,))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"over": self.over, "smoothing": self.smoothing}
 
 
@@ -129,15 +136,19 @@ class StructuralSimilarityFromLogits(_FromLogits):
     """
 
     def __init__(
-        self, window=11, deviation=1.5, reduction="sum_over_batch_size", name="structural_similarity_from_logits"
-    ):
+        self,
+        window: int = 11,
+        deviation: float = 1.5,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "structural_similarity_from_logits",
+    ) -> None:
         super().__init__(reduction, name)
         if window < 1 or window % 2 == 0:
             raise ValueError(f"The window has a middle, so its side is odd. Received: window={window}")
         self.window = window
         self.deviation = deviation
 
-    def compare(self, masks, saliency, weights):
+    def compare(self, masks: Any, saliency: Any, weights: Any) -> Any:
         maps = ops.concatenate([saliency, masks, saliency * saliency, masks * masks, saliency * masks], axis=-1)
         means = self._blur(maps)
         mean_s, mean_m, square_s, square_m, product = (means[..., index : index + 1] for index in range(5))
@@ -157,7 +168,7 @@ class StructuralSimilarityFromLogits(_FromLogits):
             maps = ops.depthwise_conv(maps, ops.convert_to_tensor(kernel), padding="same", data_format="channels_last")
         return maps
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"window": self.window, "deviation": self.deviation}
 
 
@@ -174,7 +185,12 @@ class WeightedSum(keras.losses.Loss):
         ValueError: for something that is no `keras.losses.Loss`, or if there are not as many factors as losses.
     """
 
-    def __init__(self, losses, factors=None, name="weighted_sum"):
+    def __init__(
+        self,
+        losses: Sequence[keras.losses.Loss],
+        factors: Sequence[float] | None = None,
+        name: str | None = "weighted_sum",
+    ) -> None:
         super().__init__(name=name, dtype="float32")
         self.losses = [keras.losses.get(loss) for loss in losses]
         if not all(isinstance(loss, keras.losses.Loss) for loss in self.losses):
@@ -185,14 +201,14 @@ class WeightedSum(keras.losses.Loss):
                 f"WeightedSum takes a factor for each of {len(self.losses)} losses. Received: factors={factors}"
             )
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         if sample_weight is not None:
             sample_weight = pixel_weights(ops.convert_to_tensor(sample_weight))
         return sum(
             factor * loss(y_true, y_pred, sample_weight) for loss, factor in zip(self.losses, self.factors, strict=True)
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "losses": [keras.losses.serialize(loss) for loss in self.losses],
             "factors": self.factors,

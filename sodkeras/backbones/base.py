@@ -1,6 +1,7 @@
 """What every backbone has in common: named taps with their strides, and batch norm that can be frozen."""
 
 import typing
+from typing import Any
 
 import keras
 
@@ -29,11 +30,11 @@ class Backbone(keras.Model):
         strides: the stride of each output.
     """
 
-    def __init__(self, picture, taps, **kwargs):
+    def __init__(self, picture: keras.KerasTensor, taps: dict[str, Tap], **kwargs: Any) -> None:
         super().__init__(picture, {name: tap.features for name, tap in taps.items()}, **kwargs)
         self.strides = {name: tap.stride for name, tap in taps.items()}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "trainable": self.trainable,
@@ -41,7 +42,7 @@ class Backbone(keras.Model):
         }
 
 
-def freeze_batch_norm(model, prefix=""):
+def freeze_batch_norm(model: keras.Model, prefix: str = "") -> int:
     """Makes batch norm a constant: statistics, scale and offset stay as they are, in training too.
 
     Args:

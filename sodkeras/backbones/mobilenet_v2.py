@@ -4,6 +4,9 @@ Paper: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks",
 convolution (to 1280 channels) and the classifier are left out.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.backbones.base import Backbone, Tap
@@ -15,8 +18,15 @@ STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3,
 
 
 def mobilenet_v2_taps(
-    picture, output_stride=32, dilate=True, stages=STAGES, stem_filters=32, padding="symmetric", after=None, name=""
-):
+    picture: keras.KerasTensor,
+    output_stride: int = 32,
+    dilate: bool = True,
+    stages: Sequence[Sequence[int]] = STAGES,
+    stem_filters: int = 32,
+    padding: str = "symmetric",
+    after: dict[int, Callable[[Any], Any]] | None = None,
+    name: str = "",
+) -> dict[str, Tap]:
     """Builds MobileNetV2's layers on a picture.
 
     Args:
@@ -78,16 +88,16 @@ class MobileNetV2(Backbone):
 
     def __init__(
         self,
-        output_stride=32,
-        dilate=True,
-        stages=STAGES,
-        stem_filters=32,
-        padding="symmetric",
-        freeze_batch_norm=False,
-        input_shape=(None, None, 3),
-        name="mobilenet_v2",
-        **kwargs,
-    ):
+        output_stride: int = 32,
+        dilate: bool = True,
+        stages: Sequence[Sequence[int]] = STAGES,
+        stem_filters: int = 32,
+        padding: str = "symmetric",
+        freeze_batch_norm: bool = False,
+        input_shape: Sequence[int | None] = (None, None, 3),
+        name: str = "mobilenet_v2",
+        **kwargs: Any,
+    ) -> None:
         picture = keras.Input(tuple(input_shape), name="picture")
         taps = mobilenet_v2_taps(picture, output_stride, dilate, stages, stem_filters, padding, name=name)
         super().__init__(picture, taps, name=name, **kwargs)
@@ -100,7 +110,7 @@ class MobileNetV2(Backbone):
         if freeze_batch_norm:
             freeze(self, name)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "output_stride": self.output_stride,
             "dilate": self.dilate,

@@ -4,6 +4,9 @@ Paper: Gao et al., "Res2Net: A New Multi-scale Backbone Architecture", TPAMI 202
 of three 3×3 convolutions and by average pooling in front of the shortcuts' convolutions. The classifier is left out.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.backbones.base import Backbone, Tap
@@ -16,7 +19,9 @@ BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 SCALES = 4
 
 
-def res2net_block(x, filters, group_filters, strides=1, first=False, name=""):
+def res2net_block(
+    x: keras.KerasTensor, filters: int, group_filters: int, strides: int = 1, first: bool = False, name: str = ""
+) -> keras.KerasTensor:
     """One block: 1×1 to four groups, 3×3 convolutions on three of them, 1×1, added to the shortcut.
 
     Args:
@@ -37,7 +42,7 @@ def res2net_block(x, filters, group_filters, strides=1, first=False, name=""):
         ChannelSlice(index * group_filters, (index + 1) * group_filters, name=f"{name}_group{index}")(x)
         for index in range(SCALES)
     ]
-    outputs = []
+    outputs: list[Any] = []
     for index, group in enumerate(groups[:-1]):
         if outputs and not first:
             group = keras.layers.Add(name=f"{name}_carry{index}")([outputs[-1], group])
@@ -58,7 +63,9 @@ def res2net_block(x, filters, group_filters, strides=1, first=False, name=""):
     return keras.layers.ReLU(name=f"{name}_relu")(x)
 
 
-def res2net_taps(picture, depth=50, width=64, group_width=26, name=""):
+def res2net_taps(
+    picture: keras.KerasTensor, depth: int = 50, width: int = 64, group_width: int = 26, name: str = ""
+) -> dict[str, Tap]:
     """Builds Res2Net's layers (v1b, 26w-4s) on a picture.
 
     Args:
@@ -113,14 +120,14 @@ class Res2Net(Backbone):
 
     def __init__(
         self,
-        depth=50,
-        width=64,
-        group_width=26,
-        freeze_batch_norm=False,
-        input_shape=(None, None, 3),
-        name="res2net",
-        **kwargs,
-    ):
+        depth: int = 50,
+        width: int = 64,
+        group_width: int = 26,
+        freeze_batch_norm: bool = False,
+        input_shape: Sequence[int | None] = (None, None, 3),
+        name: str = "res2net",
+        **kwargs: Any,
+    ) -> None:
         picture = keras.Input(tuple(input_shape), name="picture")
         super().__init__(picture, res2net_taps(picture, depth, width, group_width, name), name=name, **kwargs)
         self.depth = depth
@@ -130,7 +137,7 @@ class Res2Net(Backbone):
         if freeze_batch_norm:
             freeze(self, name)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "depth": self.depth,
             "width": self.width,

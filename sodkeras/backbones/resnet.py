@@ -4,6 +4,9 @@ Paper: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, Tab
 bottleneck block is that of version 1.5 (torchvision's), with the stride in the 3×3 convolution.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.backbones.base import Backbone, Tap
@@ -16,7 +19,7 @@ BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 
 BOTTLENECK_DEPTHS = (50, 101)
 
 
-def resnet_taps(picture, depth=50, width=64, name=""):
+def resnet_taps(picture: keras.KerasTensor, depth: int = 50, width: int = 64, name: str = "") -> dict[str, Tap]:
     """Builds ResNet's layers on a picture.
 
     Args:
@@ -79,13 +82,13 @@ class ResNet(Backbone):
 
     def __init__(
         self,
-        depth=50,
-        width=64,
-        freeze_batch_norm=False,
-        input_shape=(None, None, 3),
-        name="resnet",
-        **kwargs,
-    ):
+        depth: int = 50,
+        width: int = 64,
+        freeze_batch_norm: bool = False,
+        input_shape: Sequence[int | None] = (None, None, 3),
+        name: str = "resnet",
+        **kwargs: Any,
+    ) -> None:
         picture = keras.Input(tuple(input_shape), name="picture")
         super().__init__(picture, resnet_taps(picture, depth, width, name), name=name, **kwargs)
         self.depth = depth
@@ -94,7 +97,7 @@ class ResNet(Backbone):
         if freeze_batch_norm:
             freeze(self, name)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "depth": self.depth,
             "width": self.width,

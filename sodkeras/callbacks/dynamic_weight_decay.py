@@ -2,6 +2,8 @@
 
 import collections
 import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +15,7 @@ from sodkeras.models.csnet import CSNet
 THRESHOLD = 1e-20
 
 
-def mean_activity(y):
+def mean_activity(y: Any) -> Any:
     """The papers' metric, global average pooling of each channel (ECCV 2020, Eq. 4), averaged over the batch.
 
     As in the released code it is the magnitude of the average; the print has no |·|, and behind a PReLU the average may
@@ -28,7 +30,7 @@ def mean_activity(y):
     return ops.mean(ops.abs(ops.mean(y, axis=(1, 2))), axis=0)
 
 
-def block_units(model):
+def block_units(model: keras.Model) -> list[tuple[keras.layers.BatchNormalization, keras.layers.Layer]]:
     """The units that the papers decay: those of every in-layer block of a `CSNet`, not of its fusion.
 
     Returns:
@@ -84,7 +86,14 @@ class DynamicWeightDecay(keras.callbacks.Callback):
         ValueError: for another form, or without units for a network that is no CSNet.
     """
 
-    def __init__(self, strength=3.0, form="coupled", units=None, metric=mean_activity, monitor=None):
+    def __init__(
+        self,
+        strength: float | Callable[[int], float] = 3.0,
+        form: str = "coupled",
+        units: Sequence[tuple[keras.layers.BatchNormalization, keras.layers.Layer]] | None = None,
+        metric: Callable[[Any], Any] = mean_activity,
+        monitor: Any = None,
+    ) -> None:
         super().__init__()
         if form not in ("coupled", "decoupled"):
             raise ValueError(f"DynamicWeightDecay has the forms 'coupled' and 'decoupled'. Received: {form!r}")
@@ -95,11 +104,11 @@ class DynamicWeightDecay(keras.callbacks.Callback):
         self.units = units
         self.metric = metric
         self.monitor = monitor
-        self.history = []
+        self.history: list[dict[str, Any]] = []
         # The replicas of a mirrored strategy run in threads of their own, and take turns within one forward pass.
-        self._measured = collections.defaultdict(dict)
+        self._measured: collections.defaultdict[int, dict[int, Any]] = collections.defaultdict(dict)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         model = self.model
         self._pairs = list(block_units(model) if self.units is None else self.units)
         with _scope(model):
@@ -116,17 +125,17 @@ class DynamicWeightDecay(keras.callbacks.Callback):
         # A step that was traced before knows nothing of this.
         model.make_train_function(force=True)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._detach()
         self.model.train_function = None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         before, now = float(ops.convert_to_numpy(self._strength)), np.float32(self._strength_at(epoch))
         self._strength.assign(now)
         if before != now and keras.backend.backend() == "jax":  # its compiled steps hold the value, not the variable
             self.model.make_train_function(force=True)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         magnitudes = np.abs(np.concatenate([ops.convert_to_numpy(norm.gamma) for norm, _ in self._pairs]))
         # In float32 the histogram's edges could not be told apart while all γ are still near 1.
         magnitudes = magnitudes.astype("float64")

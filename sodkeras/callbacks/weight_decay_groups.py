@@ -1,9 +1,11 @@
 """Which weights plain weight decay acts on beside dynamic weight decay."""
 
+import keras
+
 from sodkeras.callbacks.dynamic_weight_decay import block_units
 
 
-def exempt_gammas(model, double_decay=False):
+def exempt_gammas(model: keras.Model, double_decay: bool = False) -> list[keras.Variable]:
     """The γ of a `CSNet` that plain weight decay leaves to dynamic weight decay.
 
     Args:

@@ -1,5 +1,8 @@
 """Atrous spatial pyramid pooling."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.layers.conv_norm import KAIMING_NORMAL, ConvNorm
@@ -23,8 +26,13 @@ class ASPP(keras.layers.Layer):
     """
 
     def __init__(
-        self, filters, dilation_rates=(6, 12, 18), activation="relu", kernel_initializer=KAIMING_NORMAL, **kwargs
-    ):
+        self,
+        filters: int,
+        dilation_rates: Sequence[int] = (6, 12, 18),
+        activation: str | None = "relu",
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = KAIMING_NORMAL,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.dilation_rates = [int(rate) for rate in dilation_rates]
@@ -50,20 +58,20 @@ class ASPP(keras.layers.Layer):
         self.spread = ResizeLike(dtype=self.dtype_policy, name=f"{self.name}_spread")
         self.concatenation = keras.layers.Concatenate(dtype=self.dtype_policy, name=f"{self.name}_concat")
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         for unit in [*self.branches, self.mean_unit]:
             unit.build(input_shape)
         self.built = True
 
-    def call(self, x, training=None):
+    def call(self, x: Any, training: bool | None = None) -> Any:
         branches = [unit(x, training=training) for unit in self.branches]
         pooled = self.mean_unit(self.mean(x), training=training)
         return self.concatenation([*branches, self.spread(pooled, x)])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:3], self.filters * (len(self.branches) + 1))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "filters": self.filters,
             "dilation_rates": self.dilation_rates,

@@ -1,5 +1,8 @@
 """The centralised strategy of CII: one module that every level of a U-shaped network passes through."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.layers.conv_norm import KAIMING_NORMAL, ConvNorm
@@ -39,8 +42,14 @@ class CentralizedInteraction(keras.layers.Layer):
     """
 
     def __init__(
-        self, filters=64, interactor="rgc", next_stage=True, shared=True, kernel_initializer=KAIMING_NORMAL, **kwargs
-    ):
+        self,
+        filters: int = 64,
+        interactor: str = "rgc",
+        next_stage: bool = True,
+        shared: bool = True,
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = KAIMING_NORMAL,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if interactor not in INTERACTORS:
             raise ValueError(f"CentralizedInteraction takes interactor from {INTERACTORS}. Received: {interactor!r}")
@@ -54,7 +63,7 @@ class CentralizedInteraction(keras.layers.Layer):
     def _needs_source(self):
         return self.interactor in ("rgc", "ppm")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[tuple]) -> None:
         levels = len(input_shape)
         common = (None, None, None, self.filters)
 
@@ -70,7 +79,7 @@ class CentralizedInteraction(keras.layers.Layer):
         for unit, shape in zip(self.reductions, input_shape, strict=True):
             unit.build(shape)
         #: What makes the stage behind the last one.
-        self.down = None
+        self.down: Any = None
         if self._needs_source and self.next_stage:
             self.down = ConvNorm(self.filters, 3, **own("down"))
             self.down.build(common)
@@ -93,7 +102,7 @@ class CentralizedInteraction(keras.layers.Layer):
             return PyramidPooling(self.filters, **own(name))
         return ResidualConvs(self.filters, int(self.interactor[4:]), residual=False, **own(name))
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Sequence[Any], training: bool | None = None) -> list[Any]:
         levels = [unit(x, training=training) for unit, x in zip(self.reductions, inputs, strict=True)]
         if self.interactor == "none":
             return levels
@@ -107,10 +116,10 @@ class CentralizedInteraction(keras.layers.Layer):
             for layer, x, source in zip(self.interactors, levels, sources, strict=True)
         ]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[tuple]) -> list[tuple]:
         return [(*shape[:3], self.filters) for shape in input_shape]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "filters": self.filters,
             "interactor": self.interactor,

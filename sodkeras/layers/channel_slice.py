@@ -1,5 +1,7 @@
 """A range of channels."""
 
+from typing import Any
+
 import keras
 
 
@@ -13,16 +15,16 @@ class ChannelSlice(keras.layers.Layer):
     Input `[B, H, W, C]`, output `[B, H, W, stop - start]`.
     """
 
-    def __init__(self, start, stop, **kwargs):
+    def __init__(self, start: int, stop: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.start = start
         self.stop = stop
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return x[..., self.start : self.stop]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:3], self.stop - self.start)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"start": self.start, "stop": self.stop}

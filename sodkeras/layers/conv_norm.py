@@ -1,5 +1,7 @@
 """Convolution without bias, batch norm, activation: the unit of ResNet, MobileNetV2 and the heads on them."""
 
+from typing import Any
+
 import keras
 
 #: Activations by name; None for none.
@@ -34,15 +36,15 @@ class ConvNorm(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size=3,
-        strides=1,
-        dilation_rate=1,
-        activation="relu",
-        padding="symmetric",
-        kernel_initializer=KAIMING_NORMAL,
-        **kwargs,
-    ):
+        filters: int | None,
+        kernel_size: int = 3,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        activation: str | None = "relu",
+        padding: str = "symmetric",
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = KAIMING_NORMAL,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if activation not in (None, *ACTIVATIONS):
             raise ValueError(f"ConvNorm takes activation from {ACTIVATIONS}, or None. Received: {activation!r}")
@@ -82,7 +84,7 @@ class ConvNorm(keras.layers.Layer):
                 max_value=6.0 if activation == "relu6" else None, dtype=self.dtype_policy, name=f"{self.name}_relu"
             )
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         if self.filters is None and isinstance(self.kernel_initializer, keras.initializers.VarianceScaling):
             # Keras counts the fan of a depthwise kernel over all channels, though each sees only its own.
             config = self.kernel_initializer.get_config()
@@ -93,17 +95,17 @@ class ConvNorm(keras.layers.Layer):
         self.norm.build((None, None, None, self.filters or input_shape[-1]))
         self.built = True
 
-    def call(self, x, training=None):
+    def call(self, x: Any, training: bool | None = None) -> Any:
         if self.pad is not None:
             x = self.pad(x)
         x = self.norm(self.conv(x), training=training)
         return x if self.activation_layer is None else self.activation_layer(x)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         size = (length if length is None else -(-length // self.strides) for length in input_shape[1:3])
         return (input_shape[0], *size, self.filters or input_shape[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "filters": self.filters,
             "kernel_size": self.kernel_size,

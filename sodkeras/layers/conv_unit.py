@@ -1,5 +1,7 @@
 """Convolution, batch norm, ReLU."""
 
+from typing import Any
+
 import keras
 
 #: U(-1/√fan_in, 1/√fan_in), the convolution initialisation of every released code this project reproduces.
@@ -23,7 +25,13 @@ class ConvUnit(keras.layers.Layer):
     Input `[B, H, W, C]`, output `[B, H, W, filters]`.
     """
 
-    def __init__(self, filters, dilation_rate=1, kernel_initializer=UNIFORM_FAN_IN, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        dilation_rate: int = 1,
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = UNIFORM_FAN_IN,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.dilation_rate = dilation_rate
@@ -43,18 +51,18 @@ class ConvUnit(keras.layers.Layer):
         )
         self.activation = keras.layers.ReLU(dtype=self.dtype_policy, name=f"{self.name}_relu")
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         self.conv.build(input_shape)
         self.batch_norm.build(self.conv.compute_output_shape(input_shape))
         self.built = True
 
-    def call(self, x, training=None):
+    def call(self, x: Any, training: bool | None = None) -> Any:
         return self.activation(self.batch_norm(self.conv(x), training=training))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:3], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "filters": self.filters,
             "dilation_rate": self.dilation_rate,

@@ -1,5 +1,8 @@
 """The cross-stage fusion head of CSNet, with its parallel dilated convolutions."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.layers.conv_unit import UNIFORM_FAN_IN
@@ -34,14 +37,14 @@ class ParallelDilatedConv(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        dilation_rates=DILATION_RATES,
-        activation="prelu",
-        kernel_initializer=UNIFORM_FAN_IN,
-        kernel_scale=KERNEL_SCALE,
-        groups=None,
-        **kwargs,
-    ):
+        filters: Sequence[int],
+        dilation_rates: Sequence[int] = DILATION_RATES,
+        activation: str = "prelu",
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = UNIFORM_FAN_IN,
+        kernel_scale: float = KERNEL_SCALE,
+        groups: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = [int(count) for count in filters]
         self.dilation_rates = [int(rate) for rate in dilation_rates]
@@ -79,7 +82,7 @@ class ParallelDilatedConv(keras.layers.Layer):
             self.norm = group_norm(groups, f"{self.name}_gn", self.dtype_policy)
         self.activation_layer = activation_layer(activation, f"{self.name}_activation", self.dtype_policy)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         for conv in self.convs.values():
             conv.build(input_shape)
         self.norm.build(self.compute_output_shape(input_shape))
@@ -87,7 +90,7 @@ class ParallelDilatedConv(keras.layers.Layer):
             self.activation_layer.build(self.compute_output_shape(input_shape))
         self.built = True
 
-    def call(self, x, training=None):
+    def call(self, x: Any, training: bool | None = None) -> Any:
         branches = [conv(x) for conv in self.convs.values()]
         x = self.concatenation(branches) if len(branches) > 1 else branches[0]
         if self.groups is None:
@@ -95,10 +98,10 @@ class ParallelDilatedConv(keras.layers.Layer):
         x = self.norm(x)
         return x if self.activation_layer is None else self.activation_layer(x)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:3], sum(self.filters))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "filters": self.filters,
             "dilation_rates": self.dilation_rates,
@@ -135,15 +138,15 @@ class CrossStageFusion(keras.layers.Layer):
 
     def __init__(
         self,
-        mixed_filters,
-        dilated_filters,
-        filters,
-        input_scales=None,
-        dilation_rates=DILATION_RATES,
-        activation="prelu",
-        kernel_initializer=UNIFORM_FAN_IN,
-        **kwargs,
-    ):
+        mixed_filters: Sequence[int],
+        dilated_filters: Sequence[Sequence[int]],
+        filters: int,
+        input_scales: Sequence[int] | None = None,
+        dilation_rates: Sequence[int] = DILATION_RATES,
+        activation: str = "prelu",
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = UNIFORM_FAN_IN,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.mixed_filters = [int(count) for count in mixed_filters]
         self.dilated_filters = [[int(count) for count in row] for row in dilated_filters]
@@ -181,7 +184,7 @@ class CrossStageFusion(keras.layers.Layer):
             [filters], 1, input_scales=self.mix.output_scales, kernel_scale=kernel_scale, **arguments("merge")
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[tuple]) -> None:
         self.mix.build(input_shape)
         shapes = self.mix.compute_output_shape(input_shape)
         for dilated, shape in zip(self.dilated, shapes, strict=True):
@@ -189,17 +192,17 @@ class CrossStageFusion(keras.layers.Layer):
         self.merge.build([d.compute_output_shape(shape) for d, shape in zip(self.dilated, shapes, strict=True)])
         self.built = True
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Sequence[Any], training: bool | None = None) -> Any:
         mixed = self.mix(inputs, training=training)
         dilated = [layer(x, training=training) for layer, x in zip(self.dilated, mixed, strict=True)]
         return self.merge(dilated, training=training)[0]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[tuple]) -> tuple:
         finest = self.mix.compute_output_shape(input_shape)[0]
         factor = 2 ** self.mix.output_scales[0]
         return (finest[0], *(size if size is None else size * factor for size in finest[1:3]), self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "mixed_filters": self.mixed_filters,
             "dilated_filters": self.dilated_filters,

@@ -1,5 +1,7 @@
 """The depthwise non-local layer of DNL."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -41,14 +43,14 @@ class DepthwiseNonLocal(keras.layers.Layer):
 
     def __init__(
         self,
-        direction="vertical",
-        parts=1,
-        latent_values=True,
-        attention_scale=1.0,
-        kernel_initializer="glorot_uniform",
-        output_initializer="zeros",
-        **kwargs,
-    ):
+        direction: str = "vertical",
+        parts: int = 1,
+        latent_values: bool = True,
+        attention_scale: float = 1.0,
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = "glorot_uniform",
+        output_initializer: str | dict[str, Any] | keras.initializers.Initializer = "zeros",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if direction not in DIRECTIONS:
             raise ValueError(f"DepthwiseNonLocal takes direction from {DIRECTIONS}. Received: {direction!r}")
@@ -59,7 +61,7 @@ class DepthwiseNonLocal(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.output_initializer = keras.initializers.get(output_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         channels = input_shape[-1]
         length, free = self._length_and_free(input_shape)
         latent = max(length // 2, 1)
@@ -82,7 +84,7 @@ class DepthwiseNonLocal(keras.layers.Layer):
         self._channels, self._free = channels, free
         self.built = True
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         # Vectors last, [B, C, free axis, length]: then every product is a batched matrix product.
         to_vectors = (0, 3, 2, 1) if self.direction == "vertical" else (0, 3, 1, 2)
         back = (0, 3, 2, 1) if self.direction == "vertical" else (0, 2, 3, 1)
@@ -114,10 +116,10 @@ class DepthwiseNonLocal(keras.layers.Layer):
             vectors = ops.transpose(vectors, (0, 2, 1, 3, 4))
         return ops.reshape(vectors, (-1, channels, free, size))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return tuple(input_shape)
 
-    def multiply_adds(self):
+    def multiply_adds(self) -> int:
         """Of the layer's matrix products for one picture, without biases and softmax; it must be built."""
         pairs = (self._channels * self._free) ** 2 // self.parts
         kernels = (self.query_kernel, self.key_kernel, self.value_kernel, self.output_kernel)
@@ -140,7 +142,7 @@ class DepthwiseNonLocal(keras.layers.Layer):
             )
         return length, free
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "direction": self.direction,
             "parts": self.parts,

@@ -6,11 +6,13 @@ to a few loops. A map is looked at as a matrix of image rows, W · C values wide
 innermost dimension there would be nothing to vectorise.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 
-def can_fuse(x, norm):
+def can_fuse(x: Any, norm: keras.layers.Layer) -> bool:
     """Whether `fused` stands for `activation(norm(x, training=...))` while a network is trained.
 
     It does for float32 maps of a fixed size, on a CPU, behind a batch norm that is trained and that nobody listens to.
@@ -28,7 +30,9 @@ def can_fuse(x, norm):
     )
 
 
-def fused(x, norm, activation, training=True):
+def fused(
+    x: Any, norm: keras.layers.BatchNormalization, activation: keras.layers.Layer | None, training: bool = True
+) -> Any:
     """`activation(norm(x, training=training))`, moving statistics included; see `can_fuse`.
 
     An activation of another kind, or one that somebody listens to, follows as a layer.

@@ -1,5 +1,8 @@
 """The in-layer multi-scale block of CSNet."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.layers.conv_unit import UNIFORM_FAN_IN
@@ -30,15 +33,15 @@ class ILBlock(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size=1,
-        strides=1,
-        input_scales=None,
-        simplified=True,
-        activation="prelu",
-        kernel_initializer=UNIFORM_FAN_IN,
-        **kwargs,
-    ):
+        filters: Sequence[int],
+        kernel_size: int = 1,
+        strides: int = 1,
+        input_scales: Sequence[int] | None = None,
+        simplified: bool = True,
+        activation: str = "prelu",
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = UNIFORM_FAN_IN,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = [int(count) for count in filters]
         self.kernel_size = kernel_size
@@ -75,25 +78,25 @@ class ILBlock(keras.layers.Layer):
         self.unit2 = unit("unit2", input_scales=self.mix.output_scales, **arguments)
 
     @property
-    def output_scales(self):
+    def output_scales(self) -> list[int]:
         """As `OctaveConv.output_scales`."""
         return self.mix.output_scales
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         for unit in (self.mix, self.unit1, self.unit2):
             unit.build(input_shape)
             input_shape = unit.compute_output_shape(input_shape)
         self.built = True
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: bool | None = None) -> list[Any]:
         for unit in (self.mix, self.unit1, self.unit2):
             inputs = unit(inputs, training=training)
         return inputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> list[tuple]:
         return self.mix.compute_output_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "filters": self.filters,
             "kernel_size": self.kernel_size,

@@ -2,6 +2,8 @@
 
 import contextlib
 import contextvars
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -12,7 +14,7 @@ _keeps_statistics = contextvars.ContextVar("keeps_statistics", default=False)
 ACTIVATIONS = ("prelu", "relu", "leaky_relu")
 
 
-def batch_norm(name, dtype, kernel_scale=1):
+def batch_norm(name: str, dtype: str | keras.DTypePolicy, kernel_scale: float = 1) -> keras.layers.BatchNormalization:
     """A batch norm with the released codes' momentum and epsilon, that is of use before it has seen a batch.
 
     Its variance begins as what a convolution behind another such unit has: kernels from U(±1/√fan_in) make σ² / 3 of an
@@ -33,13 +35,13 @@ def batch_norm(name, dtype, kernel_scale=1):
     )
 
 
-def group_norm(groups, name, dtype):
+def group_norm(groups: int, name: str, dtype: str | keras.DTypePolicy) -> keras.layers.GroupNormalization:
     """A group norm with the released codes' epsilon; each group is of neighbouring channels."""
     return keras.layers.GroupNormalization(groups, epsilon=1e-5, dtype=dtype, name=name)
 
 
 @contextlib.contextmanager
-def kept_statistics():
+def kept_statistics() -> Iterator[None]:
     """Within it a network that is called with `training=False` is trained all the same, as it is used."""
     token = _keeps_statistics.set(True)
     try:
@@ -48,7 +50,9 @@ def kept_statistics():
         _keeps_statistics.reset(token)
 
 
-def normalise(x, norm, activation, training=None):
+def normalise(
+    x: Any, norm: keras.layers.Layer, activation: keras.layers.Layer | None, training: bool | None = None
+) -> Any:
     """What a unit ends in: batch norm, then its activation if it has one.
 
     In training on CPUs with TensorFlow the two are one operation, with the same result but for float32's rounding.
@@ -62,7 +66,7 @@ def normalise(x, norm, activation, training=None):
     return x if activation is None else activation(x)
 
 
-def activation(kind, name, dtype):
+def activation(kind: str | None, name: str, dtype: str | keras.DTypePolicy) -> keras.layers.Layer | None:
     """The activation layer of a name in `ACTIVATIONS`, or None for None.
 
     Raises:

@@ -1,5 +1,8 @@
 """The generalised octave convolution."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.layers.conv_unit import UNIFORM_FAN_IN
@@ -61,17 +64,17 @@ class OctaveConv(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size=3,
-        strides=1,
-        input_scales=None,
-        cross_scale=True,
-        depthwise=False,
-        kernel_scale=1,
-        activation="prelu",
-        kernel_initializer=UNIFORM_FAN_IN,
-        **kwargs,
-    ):
+        filters: Sequence[int],
+        kernel_size: int = 3,
+        strides: int = 1,
+        input_scales: Sequence[int] | None = None,
+        cross_scale: bool = True,
+        depthwise: bool = False,
+        kernel_scale: float = 1,
+        activation: str | None = "prelu",
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = UNIFORM_FAN_IN,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = [int(count) for count in filters]
         if not any(self.filters) or min(self.filters) < 0:
@@ -90,11 +93,11 @@ class OctaveConv(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     @property
-    def output_scales(self):
+    def output_scales(self) -> list[int]:
         """The scales with channels, ascending: one output tensor each, and the next layer's `input_scales`."""
         return [scale for scale, count in enumerate(self.filters) if count]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         shapes = _shapes(input_shape)
         scales = self._scales_of(shapes)
         channels = {scale: shape[-1] for scale, shape in zip(scales, shapes, strict=True)}
@@ -112,6 +115,7 @@ class OctaveConv(keras.layers.Layer):
             }
         #: Convolutions, and the poolings and upsamplings beside them, by "i to j".
         self.convs, self.pools, self.upsamplings = {}, {}, {}
+        self.activations: dict[str, Any]
         #: The sum, batch norm and activation of each output scale.
         self.sums, self.norms, self.activations = {}, {}, {}
         for j in self.output_scales:
@@ -138,7 +142,7 @@ class OctaveConv(keras.layers.Layer):
                 self.activations[str(j)].build((None, None, None, self.filters[j]))
         self.built = True
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: bool | None = None) -> list[Any]:
         inputs = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
         scales = self._check_sizes([tuple(x.shape) for x in inputs])
         if self.averages:
@@ -158,7 +162,7 @@ class OctaveConv(keras.layers.Layer):
             outputs.append(normalise(y, self.norms[str(j)], self.activations.get(str(j)), training))
         return outputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> list[tuple]:
         shapes = _shapes(input_shape)
         scales = self._check_sizes(shapes)
         # Rounded up, as an ordinary convolution with strides does; all other layers divide evenly.
@@ -168,7 +172,7 @@ class OctaveConv(keras.layers.Layer):
             for scale in self.output_scales
         ]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "filters": self.filters,
             "kernel_size": self.kernel_size,

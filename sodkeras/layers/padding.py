@@ -1,5 +1,7 @@
 """Padding to a size that a network can halve, and the way back."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -16,20 +18,20 @@ class PadToMultiple(keras.layers.Layer):
     Input `[B, H, W, C]`, output `[B, ⌈H / multiple⌉ · multiple, ⌈W / multiple⌉ · multiple, C]`.
     """
 
-    def __init__(self, multiple, **kwargs):
+    def __init__(self, multiple: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.multiple = multiple
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         height, width = ops.shape(x)[1:3]
         return ops.pad(x, [[0, 0], [0, -height % self.multiple], [0, -width % self.multiple], [0, 0]])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, height, width, channels = input_shape
         height, width = (size if size is None else size + -size % self.multiple for size in (height, width))
         return (batch, height, width, channels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"multiple": self.multiple}
 
 
@@ -45,9 +47,9 @@ class CropLike(keras.layers.Layer):
         `[B, H, W, C]`.
     """
 
-    def call(self, x, reference):
+    def call(self, x: Any, reference: Any) -> Any:
         height, width = ops.shape(reference)[1:3]
         return x[:, :height, :width]
 
-    def compute_output_shape(self, x_shape, reference_shape):
+    def compute_output_shape(self, x_shape: tuple, reference_shape: tuple) -> tuple:
         return (x_shape[0], reference_shape[1], reference_shape[2], x_shape[3])

@@ -1,5 +1,8 @@
 """Pyramid pooling, the interactor that CII compares with."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -20,17 +23,17 @@ class GridMean(keras.layers.Layer):
     Input `[B, H, W, C]`, output `[B, size, size, C]`.
     """
 
-    def __init__(self, size, **kwargs):
+    def __init__(self, size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.size = size
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return map_axes(x, self.size, self.size, _region_means)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], self.size, self.size, input_shape[3])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"size": self.size}
 
 
@@ -65,7 +68,13 @@ class PyramidPooling(keras.layers.Layer):
         `[B, H, W, filters]`.
     """
 
-    def __init__(self, filters, sizes=(1, 2, 3, 6), kernel_initializer=KAIMING_NORMAL, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        sizes: Sequence[int] = (1, 2, 3, 6),
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = KAIMING_NORMAL,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.sizes = [int(size) for size in sizes]
@@ -83,24 +92,24 @@ class PyramidPooling(keras.layers.Layer):
         self.concatenation = keras.layers.Concatenate(**own("concat"))
         self.output_unit = unit("output", filters, 3)
 
-    def build(self, x_shape, source_shape):
+    def build(self, x_shape: tuple, source_shape: tuple) -> None:
         for unit in self.reductions:
             unit.build((None, None, None, source_shape[-1]))
         reduced = sum(unit.filters for unit in self.reductions)
         self.output_unit.build((None, None, None, x_shape[-1] + reduced))
         self.built = True
 
-    def call(self, x, source, training=None):
+    def call(self, x: Any, source: Any, training: bool | None = None) -> Any:
         wider = [
             resize(unit(mean(source), training=training), x)
             for mean, unit, resize in zip(self.means, self.reductions, self.resizes, strict=True)
         ]
         return self.output_unit(self.concatenation([x, *wider]), training=training)
 
-    def compute_output_shape(self, x_shape, source_shape):
+    def compute_output_shape(self, x_shape: tuple, source_shape: tuple) -> tuple:
         return (*x_shape[:3], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "filters": self.filters,
             "sizes": self.sizes,

@@ -1,5 +1,7 @@
 """The relative global calibration of CII."""
 
+from typing import Any
+
 import keras
 
 from sodkeras.layers.conv_norm import KAIMING_NORMAL, ConvNorm
@@ -18,7 +20,14 @@ class ResidualConvs(keras.layers.Layer):
     Input `[B, H, W, C]`, output `[B, H, W, filters]`.
     """
 
-    def __init__(self, filters, count=2, residual=True, kernel_initializer=KAIMING_NORMAL, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        count: int = 2,
+        residual: bool = True,
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = KAIMING_NORMAL,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.count = count
@@ -35,22 +44,22 @@ class ResidualConvs(keras.layers.Layer):
         ]
         self.sum = keras.layers.Add(dtype=self.dtype_policy, name=f"{self.name}_sum") if residual else None
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         for unit in self.units:
             unit.build(input_shape)
             input_shape = unit.compute_output_shape(input_shape)
         self.built = True
 
-    def call(self, x, training=None):
+    def call(self, x: Any, training: bool | None = None) -> Any:
         y = x
         for unit in self.units:
             y = unit(y, training=training)
         return y if self.sum is None else self.sum([x, y])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:3], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "filters": self.filters,
             "count": self.count,
@@ -80,7 +89,12 @@ class RelativeGlobalCalibration(keras.layers.Layer):
         `[B, H, W, filters]`.
     """
 
-    def __init__(self, filters, kernel_initializer=KAIMING_NORMAL, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = KAIMING_NORMAL,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -96,20 +110,20 @@ class RelativeGlobalCalibration(keras.layers.Layer):
         self.gate = keras.layers.Activation("sigmoid", **own("gate"))
         self.product = keras.layers.Multiply(**own("product"))
 
-    def build(self, x_shape, source_shape):
+    def build(self, x_shape: tuple, source_shape: tuple) -> None:
         self.local.build(x_shape)
         self.relative.build(source_shape)
         self.output_convs.build(x_shape)
         self.built = True
 
-    def call(self, x, source, training=None):
+    def call(self, x: Any, source: Any, training: bool | None = None) -> Any:
         gate = self.gate(self.maximum(self.relative(source, training=training)))
         return self.output_convs(self.product([self.local(x, training=training), gate]), training=training)
 
-    def compute_output_shape(self, x_shape, source_shape):
+    def compute_output_shape(self, x_shape: tuple, source_shape: tuple) -> tuple:
         return tuple(x_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "filters": self.filters,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),

@@ -1,5 +1,7 @@
 """The residual U-block (RSU) of U²-Net."""
 
+from typing import Any
+
 import keras
 
 from sodkeras.layers.conv_unit import UNIFORM_FAN_IN, ConvUnit
@@ -31,7 +33,15 @@ class ResidualU(keras.layers.Layer):
         ValueError: for a height under 2.
     """
 
-    def __init__(self, height, mid_filters, filters, dilated=False, kernel_initializer=UNIFORM_FAN_IN, **kwargs):
+    def __init__(
+        self,
+        height: int,
+        mid_filters: int,
+        filters: int,
+        dilated: bool = False,
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = UNIFORM_FAN_IN,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if height < 2:
             raise ValueError(f"ResidualU needs a height of at least 2. Received: height={height}")
@@ -73,7 +83,7 @@ class ResidualU(keras.layers.Layer):
         ]
         self.sum = keras.layers.Add(dtype=self.dtype_policy, name=f"{self.name}_sum")
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         def channels(count):
             return (*input_shape[:1], None, None, count)
 
@@ -85,9 +95,9 @@ class ResidualU(keras.layers.Layer):
             unit.build(channels(2 * self.mid_filters))
         self.built = True
 
-    def call(self, x, training=None):
+    def call(self, x: Any, training: bool | None = None) -> Any:
         x = self.input_unit(x, training=training)
-        features = []
+        features: list[Any] = []
         for level, unit in enumerate(self.encoder_units):
             below = features[-1] if features else x
             if 1 <= level <= len(self.pools):
@@ -102,10 +112,10 @@ class ResidualU(keras.layers.Layer):
             deeper = unit(self.concatenations[step]([deeper, skip]), training=training)
         return self.sum([x, deeper])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:3], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "height": self.height,
             "mid_filters": self.mid_filters,

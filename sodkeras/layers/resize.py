@@ -1,5 +1,8 @@
 """Resizing a feature map to the size of another."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -27,11 +30,11 @@ class ResizeLike(keras.layers.Layer):
         `[B, H, W, C]`.
     """
 
-    def __init__(self, align_corners=False, **kwargs):
+    def __init__(self, align_corners: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.align_corners = align_corners
 
-    def call(self, x, reference):
+    def call(self, x: Any, reference: Any) -> Any:
         height, width = ops.shape(reference)[1:3]
         if (height, width) == tuple(x.shape[1:3]):
             return x
@@ -39,14 +42,14 @@ class ResizeLike(keras.layers.Layer):
             return map_axes(x, height, width, _aligned_corners)
         return resize_bilinear(x, (height, width))
 
-    def compute_output_shape(self, x_shape, reference_shape):
+    def compute_output_shape(self, x_shape: tuple, reference_shape: tuple) -> tuple:
         return (x_shape[0], reference_shape[1], reference_shape[2], x_shape[3])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"align_corners": self.align_corners}
 
 
-def map_axes(x, height, width, matrix):
+def map_axes(x: Any, height: Any, width: Any, matrix: Callable[[Any, Any, Any], Any]) -> Any:
     """Multiplies every channel of `x` by a matrix along height and by one along width.
 
     Args:

@@ -1,5 +1,8 @@
 """Octave convolution and cross-stage fusion on feature maps of any sizes, for big backbones."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.layers.cross_stage_fusion import DILATION_RATES, ParallelDilatedConv
@@ -28,12 +31,12 @@ class ResizedOctaveConv(keras.layers.Layer):
     Output: a list of `[B, H_j, W_j, filters[j]]`.
     """
 
-    def __init__(self, filters, groups=32, **kwargs):
+    def __init__(self, filters: Sequence[int], groups: int = 32, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = [int(count) for count in filters]
         self.groups = groups
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[tuple]) -> None:
         channels = [shape[-1] for shape in input_shape]
         # The released kernel is one for all scales, and so is its fan: U(±1/√ΣC).
         limit = sum(channels) ** -0.5
@@ -43,6 +46,7 @@ class ResizedOctaveConv(keras.layers.Layer):
 
         #: Convolutions, and the resizings beside them, by "i to j".
         self.convs, self.resizes = {}, {}
+        self.activations: list[Any]
         #: The sum, group norm and activation of each output scale.
         self.sums, self.norms, self.activations = [], [], []
         for j, filters in enumerate(self.filters):
@@ -62,7 +66,7 @@ class ResizedOctaveConv(keras.layers.Layer):
                 layer.build((None, None, None, filters))
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Any]) -> list[Any]:
         outputs = []
         for j in range(len(self.filters)):
             terms = []
@@ -78,10 +82,10 @@ class ResizedOctaveConv(keras.layers.Layer):
             outputs.append(self.activations[j](self.norms[j](total)))
         return outputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[tuple]) -> list[tuple]:
         return [(*shape[:3], filters) for shape, filters in zip(input_shape, self.filters, strict=False)]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"filters": self.filters, "groups": self.groups}
 
 
@@ -102,7 +106,14 @@ class ResizedCrossStageFusion(keras.layers.Layer):
     Input: a list of `[B, H_i, W_i, C_i]` of any sizes, the finest first. Output: `[B, H_0, W_0, filters]`.
     """
 
-    def __init__(self, mixed_filters, filters=None, groups=32, dilation_rates=DILATION_RATES, **kwargs):
+    def __init__(
+        self,
+        mixed_filters: Sequence[int],
+        filters: int | None = None,
+        groups: int = 32,
+        dilation_rates: Sequence[int] = DILATION_RATES,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.mixed_filters = [int(count) for count in mixed_filters]
         self.filters = filters or sum(self.mixed_filters)
@@ -130,7 +141,7 @@ class ResizedCrossStageFusion(keras.layers.Layer):
         ]
         self.merge = ResizedOctaveConv([self.filters], **own("merge"))
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[tuple]) -> None:
         self.mix.build(input_shape)
         shapes = self.mix.compute_output_shape(input_shape)
         for dilated, shape in zip(self.dilated, shapes, strict=True):
@@ -138,14 +149,14 @@ class ResizedCrossStageFusion(keras.layers.Layer):
         self.merge.build(shapes)
         self.built = True
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Sequence[Any], training: bool | None = None) -> Any:
         mixed = self.mix(inputs)
         return self.merge([layer(x, training=training) for layer, x in zip(self.dilated, mixed, strict=True)])[0]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[tuple]) -> tuple:
         return (*input_shape[0][:3], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "mixed_filters": self.mixed_filters,
             "filters": self.filters,

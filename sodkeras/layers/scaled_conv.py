@@ -1,5 +1,7 @@
 """Convolutions whose stored kernel is smaller than the one they apply."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -20,14 +22,14 @@ class ScaledConv2D(keras.layers.Conv2D):
         Others: as `keras.layers.Conv2D`.
     """
 
-    def __init__(self, *args, kernel_scale=KERNEL_SCALE, **kwargs):
+    def __init__(self, *args: Any, kernel_scale: float = KERNEL_SCALE, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kernel_scale = kernel_scale
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         return super().convolution_op(inputs, ops.multiply(kernel, self.kernel_scale))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"kernel_scale": self.kernel_scale}
 
 
@@ -42,7 +44,7 @@ class ScaledDepthwiseConv2D(keras.layers.DepthwiseConv2D):
         Others: as `keras.layers.DepthwiseConv2D`.
     """
 
-    def __init__(self, *args, kernel_scale=KERNEL_SCALE, use_bias=False, **kwargs):
+    def __init__(self, *args: Any, kernel_scale: float = KERNEL_SCALE, use_bias: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, use_bias=use_bias, **kwargs)
         if self.use_bias or self.activation is not keras.activations.linear:
             raise ValueError(
@@ -51,7 +53,7 @@ class ScaledDepthwiseConv2D(keras.layers.DepthwiseConv2D):
             )
         self.kernel_scale = kernel_scale
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         return ops.depthwise_conv(
             inputs,
             ops.multiply(self.kernel, self.kernel_scale),
@@ -61,5 +63,5 @@ class ScaledDepthwiseConv2D(keras.layers.DepthwiseConv2D):
             data_format=self.data_format,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"kernel_scale": self.kernel_scale}

@@ -1,5 +1,7 @@
 """Bilinear upsampling by a whole factor."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -16,9 +18,9 @@ class BilinearUpSampling2D(keras.layers.UpSampling2D):
     Input `[B, H, W, C]`, output `[B, H · size, W · size, C]`, channels last, half-pixel centres.
     """
 
-    def __init__(self, size, **kwargs):
+    def __init__(self, size: int | tuple[int, int], **kwargs: Any) -> None:
         super().__init__(size, **{"data_format": "channels_last"} | kwargs | {"interpolation": "bilinear"})
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         height, width = ops.shape(inputs)[1:3]
         return resize_bilinear(inputs, (height * self.size[0], width * self.size[1]))

@@ -1,5 +1,8 @@
 """What every network has in common: preprocessing, one-map inference, one mask for several outputs."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import keras
 import numpy as np
 from keras import tree
@@ -45,17 +48,23 @@ class SaliencyModel(keras.Model):
     #: False: `fit` trains the network as it is used, batch norms with the statistics that they have.
     batch_statistics = True
 
-    def __init__(self, inputs, outputs, preprocessing=None, **kwargs):
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: dict[str, keras.KerasTensor],
+        preprocessing: Preprocessing | dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.preprocessing = _as_preprocessing(preprocessing)
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if training and not self.batch_statistics:
             with kept_statistics():
                 return super().call(inputs, training=False, mask=mask)
         return super().call(inputs, training=training, mask=mask)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "trainable": self.trainable,
@@ -63,12 +72,12 @@ class SaliencyModel(keras.Model):
         }
 
     @property
-    def backbone_variables(self):
+    def backbone_variables(self) -> list[keras.Variable]:
         """The backbone's trainable variables, such as for a learning rate of their own; none without a backbone."""
         layers = [layer for layer in self.layers if self.backbone and layer.name.startswith(f"{self.backbone}_")]
         return [variable for layer in layers for variable in layer.trainable_variables]
 
-    def inference_model(self):
+    def inference_model(self) -> "InferenceModel":
         """A model that shares this one's weights and has one output: the saliency map.
 
         Returns:
@@ -78,7 +87,13 @@ class SaliencyModel(keras.Model):
         saliency = keras.layers.Activation("sigmoid", dtype="float32", name="saliency")(logits)
         return InferenceModel(self.input, saliency, name=f"{self.name}_inference", preprocessing=self.preprocessing)
 
-    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, **kwargs):
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: dict[str, float] | Sequence[float] | None = None,
+        **kwargs: Any,
+    ) -> None:
         """As `keras.Model.compile`; one loss serves every output.
 
         `loss_weights` are numbers by output name, or in the outputs' order, the result's first; an output with the
@@ -90,7 +105,7 @@ class SaliencyModel(keras.Model):
             loss_weights = dict(zip(self.output, loss_weights, strict=True))
         super().compile(optimizer=optimizer, loss=loss, loss_weights=loss_weights, **kwargs)
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         # Keras leaves a class with a compile() of its own uncompiled, and with it the optimiser's state unread.
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
@@ -98,7 +113,7 @@ class SaliencyModel(keras.Model):
     def _for_every_output(self, y):
         return y if y is None or tree.is_nested(y) else dict.fromkeys(self.output, y)
 
-    def fit(self, x=None, y=None, *args, **kwargs):
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """As `keras.Model.fit`; raises SodkerasError for masks outside [0, 1], see the class."""
         _check_masks(y)
         validation = kwargs.get("validation_data")
@@ -106,28 +121,30 @@ class SaliencyModel(keras.Model):
             _check_masks(validation[1:2])
         return super().fit(x, y, *args, **kwargs)
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.evaluate`; raises SodkerasError for masks outside [0, 1], see the class."""
         _check_masks(y)
         return super().evaluate(x, y, *args, **kwargs)
 
-    def train_on_batch(self, x, y=None, *args, **kwargs):
+    def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.train_on_batch`; raises SodkerasError for masks outside [0, 1], see the class."""
         _check_masks(y)
         return super().train_on_batch(x, y, *args, **kwargs)
 
-    def test_on_batch(self, x, y=None, *args, **kwargs):
+    def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.test_on_batch`; raises SodkerasError for masks outside [0, 1], see the class."""
         _check_masks(y)
         return super().test_on_batch(x, y, *args, **kwargs)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
         # Inside a training step masks are tensors, whose values a graph does not have yet and a GPU would wait for.
         _check_masks([each for each in tree.flatten(y) if isinstance(each, np.ndarray)])
         sample_weight = tree.map_structure(pixel_weights, sample_weight)
         return super().compute_loss(x, self._for_every_output(y), y_pred, sample_weight, training)
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         sample_weight = tree.map_structure(pixel_weights, sample_weight)
         return super().compute_metrics(x, self._for_every_output(y), y_pred, sample_weight)
 
@@ -152,22 +169,29 @@ def _check_masks(y):
 class InferenceModel(keras.Model):
     """A functional model with one output, the saliency map in [0, 1], that carries its preprocessing."""
 
-    def __init__(self, inputs, outputs, name=None, preprocessing=None, **kwargs):
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: Any,
+        name: str | None = None,
+        preprocessing: Preprocessing | dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
         self.preprocessing = _as_preprocessing(preprocessing)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         # Whether Keras takes a subclass for a graph depends on its version; a plain model is one.
         plain = keras.Model(self.input, self.output, name=self.name)
         return plain.get_config() | {"preprocessing": self.preprocessing.to_dict()}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         config = dict(config)
         preprocessing = config.pop("preprocessing")
         graph = keras.Model.from_config(config, custom_objects=custom_objects)
         return cls(graph.input, graph.output, name=graph.name, preprocessing=preprocessing)
 
-    def inference_model(self):
+    def inference_model(self) -> Self:
         """Itself: so that a saved inference model goes wherever a training model goes."""
         return self

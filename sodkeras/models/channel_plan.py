@@ -17,6 +17,8 @@ each dilation, and the output channels of the fusion; it is null for the feature
 """
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 from sodkeras.errors import SodkerasError
 from sodkeras.layers.cross_stage_fusion import DILATION_RATES
@@ -28,7 +30,9 @@ WIDTHS = (1, 1, 2, 4, 4)
 BASE_WIDTH = 20
 
 
-def channel_plan(width=1.0, split=(1, 1), fusion_stages=(2, 3, 4)):
+def channel_plan(
+    width: float = 1.0, split: Sequence[float] = (1, 1), fusion_stages: Sequence[int] = (2, 3, 4)
+) -> dict[str, Any]:
     """The plan of an unpruned CSNet.
 
     Args:
@@ -74,7 +78,7 @@ def channel_plan(width=1.0, split=(1, 1), fusion_stages=(2, 3, 4)):
     return check_plan({"stages": stages, "fusion": fusion})
 
 
-def check_plan(plan):
+def check_plan(plan: dict[str, Any]) -> dict[str, Any]:
     """A plan in plain lists and integers, checked.
 
     Raises:

@@ -6,6 +6,9 @@ Differs from the paper as the released network does: relative global calibration
 succeeding stage (the paper's RGC†), and ResNet-50 has one more block on top.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.backbones import freeze_batch_norm as freeze
@@ -13,6 +16,7 @@ from sodkeras.backbones import resnet_taps
 from sodkeras.backbones.resnet import BOTTLENECK_DEPTHS
 from sodkeras.layers import CentralizedInteraction, ConvNorm, ResizeLike
 from sodkeras.models.base import SaliencyModel
+from sodkeras.preprocessing import Preprocessing
 
 
 @keras.saving.register_keras_serializable(package="sodkeras")
@@ -41,18 +45,18 @@ class CII(SaliencyModel):
 
     def __init__(
         self,
-        depth=18,
-        interactor="rgc",
-        next_stage=True,
-        shared=True,
-        filters=64,
-        width=64,
-        freeze_batch_norm=False,
-        input_shape=(None, None, 3),
-        preprocessing=None,
-        name="cii",
-        **kwargs,
-    ):
+        depth: int = 18,
+        interactor: str = "rgc",
+        next_stage: bool = True,
+        shared: bool = True,
+        filters: int = 64,
+        width: int = 64,
+        freeze_batch_norm: bool = False,
+        input_shape: Sequence[int | None] = (None, None, 3),
+        preprocessing: Preprocessing | dict[str, Any] | None = None,
+        name: str = "cii",
+        **kwargs: Any,
+    ) -> None:
         def unit(part, kernel_size=3, activation="relu"):
             return ConvNorm(filters, kernel_size, activation=activation, name=part)
 
@@ -97,7 +101,7 @@ class CII(SaliencyModel):
         if freeze_batch_norm:
             freeze(self, self.backbone)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "depth": self.depth,
             "interactor": self.interactor,

@@ -6,12 +6,16 @@ Released weights (Res2Net-50): CC BY-NC-SA 4.0, not part of this project. The Re
 is torchvision's here, whose parameters are those of the paper.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.backbones import freeze_batch_norm as freeze
 from sodkeras.backbones import res2net_taps, resnet_taps
 from sodkeras.layers import ResizedCrossStageFusion, ResizeLike
 from sodkeras.models.base import SaliencyModel
+from sodkeras.preprocessing import Preprocessing
 
 #: The backbones by name, which is also what their layers are named after.
 BACKBONES = ("res2net", "resnet")
@@ -42,17 +46,17 @@ class CSFResNet(SaliencyModel):
 
     def __init__(
         self,
-        backbone="res2net",
-        depth=50,
-        mixed_filters=(128, 256, 512, 512),
-        groups=32,
-        width=64,
-        freeze_batch_norm=True,
-        input_shape=(None, None, 3),
-        preprocessing=None,
-        name="csf_resnet",
-        **kwargs,
-    ):
+        backbone: str = "res2net",
+        depth: int = 50,
+        mixed_filters: Sequence[int] = (128, 256, 512, 512),
+        groups: int = 32,
+        width: int = 64,
+        freeze_batch_norm: bool = True,
+        input_shape: Sequence[int | None] = (None, None, 3),
+        preprocessing: Preprocessing | dict[str, Any] | None = None,
+        name: str = "csf_resnet",
+        **kwargs: Any,
+    ) -> None:
         if backbone not in BACKBONES:
             raise ValueError(f"CSFResNet takes backbone from {BACKBONES}. Received: {backbone!r}")
         picture = keras.Input(tuple(input_shape), name="picture")
@@ -82,7 +86,7 @@ class CSFResNet(SaliencyModel):
         if freeze_batch_norm:
             freeze(self, backbone)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "backbone": self.backbone,
             "depth": self.depth,

@@ -7,12 +7,16 @@ Differs from the papers as the released network does: 18 blocks (one in stage 0)
 of 100 on the kernels of depthwise and dilated convolutions, and stages that end in one scale where they are fused.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.layers import BilinearUpSampling2D, CropLike, CrossStageFusion, ILBlock, PadToMultiple
 from sodkeras.layers.conv_unit import UNIFORM_FAN_IN
 from sodkeras.models.base import SaliencyModel
 from sodkeras.models.channel_plan import channel_plan, check_plan
+from sodkeras.preprocessing import Preprocessing
 
 
 @keras.saving.register_keras_serializable(package="sodkeras")
@@ -47,19 +51,19 @@ class CSNet(SaliencyModel):
 
     def __init__(
         self,
-        width=1.0,
-        split=(1, 1),
-        fusion_stages=(2, 3, 4),
-        plan=None,
-        simplified=True,
-        activation="prelu",
-        pad_to_multiple=False,
-        input_shape=(None, None, 3),
-        kernel_initializer=UNIFORM_FAN_IN,
-        preprocessing=None,
-        name="csnet",
-        **kwargs,
-    ):
+        width: float = 1.0,
+        split: Sequence[float] = (1, 1),
+        fusion_stages: Sequence[int] = (2, 3, 4),
+        plan: dict[str, Any] | None = None,
+        simplified: bool = True,
+        activation: str = "prelu",
+        pad_to_multiple: bool = False,
+        input_shape: Sequence[int | None] = (None, None, 3),
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = UNIFORM_FAN_IN,
+        preprocessing: Preprocessing | dict[str, Any] | None = None,
+        name: str = "csnet",
+        **kwargs: Any,
+    ) -> None:
         channels = channel_plan(width, split, fusion_stages) if plan is None else check_plan(plan)
         stages, fusion = channels["stages"], channels["fusion"]
         # Stage 4 works at 1/8, and each further scale of a block halves once more.
@@ -125,12 +129,12 @@ class CSNet(SaliencyModel):
         self.channels = channels
         self.size_multiple = size_multiple
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if not self.pad_to_multiple:
             _check_size(keras.tree.flatten(inputs)[0].shape[1:3], self.size_multiple)
         return super().call(inputs, training=training, mask=mask)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "width": self.width,
             "split": list(self.split),

@@ -6,6 +6,9 @@ No code and no weights were released: this is a reconstruction, and each choice 
 argument, with the reading that fits the paper's numbers best as its default.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from sodkeras.backbones import freeze_batch_norm as freeze
@@ -13,6 +16,7 @@ from sodkeras.backbones import mobilenet_v2_taps
 from sodkeras.backbones.mobilenet_v2 import STAGES
 from sodkeras.layers import ASPP, ConvNorm, DepthwiseNonLocal, ResizeLike
 from sodkeras.models.base import SaliencyModel
+from sodkeras.preprocessing import Preprocessing
 
 
 @keras.saving.register_keras_serializable(package="sodkeras")
@@ -49,28 +53,28 @@ class DNL(SaliencyModel):
 
     def __init__(
         self,
-        positions=(3, 4),
-        parts=9,
-        directions=("vertical", "horizontal"),
-        latent_values=True,
-        attention_scale=1.0,
-        output_initializer="zeros",
-        dilate=True,
-        low_level_before=True,
-        head_kernel_size=1,
-        activation="relu",
-        aspp_filters=256,
-        low_level_filters=48,
-        aspp_dilation_rates=(6, 12, 18),
-        stages=STAGES,
-        stem_filters=32,
-        padding="symmetric",
-        freeze_batch_norm=False,
-        input_shape=(360, 360, 3),
-        preprocessing=None,
-        name="dnl",
-        **kwargs,
-    ):
+        positions: Sequence[int] = (3, 4),
+        parts: int = 9,
+        directions: Sequence[str] = ("vertical", "horizontal"),
+        latent_values: bool = True,
+        attention_scale: float = 1.0,
+        output_initializer: str | dict[str, Any] | keras.initializers.Initializer = "zeros",
+        dilate: bool = True,
+        low_level_before: bool = True,
+        head_kernel_size: int = 1,
+        activation: str | None = "relu",
+        aspp_filters: int = 256,
+        low_level_filters: int = 48,
+        aspp_dilation_rates: Sequence[int] = (6, 12, 18),
+        stages: Sequence[Sequence[int]] = STAGES,
+        stem_filters: int = 32,
+        padding: str = "symmetric",
+        freeze_batch_norm: bool = False,
+        input_shape: Sequence[int | None] = (360, 360, 3),
+        preprocessing: Preprocessing | dict[str, Any] | None = None,
+        name: str = "dnl",
+        **kwargs: Any,
+    ) -> None:
         unknown = sorted(set(positions) - set(range(1, len(stages) + 1)))
         if unknown:
             raise ValueError(f"DNL takes positions from 1 to {len(stages)}. Received: {unknown}")
@@ -144,7 +148,7 @@ class DNL(SaliencyModel):
         if freeze_batch_norm:
             freeze(self, self.backbone)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "positions": list(self.positions),
             "parts": self.parts,

@@ -8,6 +8,8 @@ weights start as U(±1/√fan_in); pass `kernel_initializer="glorot_uniform"` fo
 """
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -64,13 +66,13 @@ class U2Net(SaliencyModel):
 
     def __init__(
         self,
-        variant="full",
-        input_shape=(None, None, 3),
-        kernel_initializer=UNIFORM_FAN_IN,
-        preprocessing=None,
-        name="u2net",
-        **kwargs,
-    ):
+        variant: str | dict[str, Any] = "full",
+        input_shape: Sequence[int | None] = (None, None, 3),
+        kernel_initializer: str | dict[str, Any] | keras.initializers.Initializer = UNIFORM_FAN_IN,
+        preprocessing: Preprocessing | dict[str, Any] | None = None,
+        name: str = "u2net",
+        **kwargs: Any,
+    ) -> None:
         rows = _rows(variant)
         initializer = keras.initializers.get(kernel_initializer)
 
@@ -95,7 +97,7 @@ class U2Net(SaliencyModel):
             x = keras.layers.Concatenate(name=f"concat{level}")([deeper, skip])
             sides.insert(0, stage(row, f"decoder{level}")(x))
 
-        logits = {}
+        logits: dict[str, Any] = {}
         for level, side in enumerate(sides, start=1):
             head = keras.layers.Conv2D(
                 1, 3, padding="same", kernel_initializer=initializer.clone(), name=f"side{level}_conv"
@@ -116,7 +118,7 @@ class U2Net(SaliencyModel):
         self.variant = variant
         self.kernel_initializer = initializer
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
             "variant": self.variant,
             "input_shape": list(self.input_shape[1:]),
