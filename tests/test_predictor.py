@@ -92,7 +92,7 @@ def test_answers_in_kind(files, tmp_path):
     assert predictor(picture, "cutout", background="white", crop=0.1).shape[2] == 3
     for background in (path, str(path)):
         assert predictor(picture, "cutout", background=background, mask_threshold=0.5).shape == picture.shape
-    with pytest.raises(ValueError, match="background, crop: these are for a cutout. Received: 'map'"):
+    with pytest.raises(ValueError, match=r"background, crop: these are for a cutout\. Received: 'map'"):
         predictor(picture, background="white", crop=0.1)
     with pytest.raises(ValueError, match="mask"):
         predictor(picture, "mask")
