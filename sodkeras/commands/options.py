@@ -69,6 +69,11 @@ class Options:
         """--pictures."""
         self.names("pictures", [], text)
 
+    def batch(self) -> None:
+        """--recursive and --shard, of every verb that works through pictures."""
+        self.switch("recursive", False, "Take the pictures of folders in a folder, too.")
+        self.text("shard", None, "I/N: work on every N-th picture only, from the I-th; for jobs side by side.")
+
     def limit(self, default: int, text: str) -> None:
         """--limit: how many pictures of those that there are."""
         self.whole("limit", default, text)

@@ -1,6 +1,7 @@
 """The salient object alone: on nothing, on a colour, on another picture, or before its own background, blurred."""
 
 import dataclasses
+import hashlib
 import os
 
 import cv2
@@ -56,6 +57,13 @@ class CutOut:
             raise SodkerasError(f"The margin of a crop is not negative. Received: {self.crop}")
         if self.mask_threshold is not None and not 0 <= self.mask_threshold < 1:
             raise SodkerasError(f"The threshold of a mask is in [0, 1). Received: {self.mask_threshold}")
+
+    def fingerprint(self) -> str:
+        """A text that is another for another cut-out of the same map."""
+        background = self.background
+        if isinstance(background, np.ndarray):
+            background = f"{background.shape} {hashlib.sha256(background.tobytes()).hexdigest()}"
+        return f"{self.edges} {background} {self.crop} {self.mask_threshold}"
 
     def levels(self, saliency_map: np.ndarray) -> np.ndarray:
         """The map in 8 bits, uint8 `[H, W]`, after the threshold."""

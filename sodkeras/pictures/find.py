@@ -4,15 +4,18 @@ import contextlib
 import glob
 import os
 import pathlib
+import re
 
 from sodkeras.errors import SodkerasError
-from sodkeras.pictures.write import HEADER, RESULT
+from sodkeras.pictures.write import END, HEADER, RESULT
 
 #: What a folder is searched for.
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx"),
     *(".jxl", ".bmp", ".dib", ".gif", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".qoi", ".tga", ".tif", ".tiff"),
 )
+# Characters behind the name in what a result says of itself: a space, and a SHA-256 in hexadecimal.
+_DIGEST = 65
 # Pictures of kinds that are not read.
 _OTHERS = (
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"),
@@ -20,7 +23,7 @@ _OTHERS = (
 )
 
 
-def find_pictures(patterns, with_results=False):
+def find_pictures(patterns, with_results=False, recursive=False):
     """The picture files that files, folders and globs name, in order, each once.
 
     A folder gives the picture files in it (by suffix, not those of its subfolders); a glob may use `**`.
@@ -28,30 +31,32 @@ def find_pictures(patterns, with_results=False):
     Args:
         patterns: an iterable of strings or paths.
         with_results: whether folders and globs give what `sodkeras predict` wrote, too.
+        recursive: whether a folder gives the pictures of the folders in it, too, but for hidden ones and links.
 
     Returns:
         A list of `pathlib.Path`; a plain file is taken whatever its suffix, and whether or not it exists: reading it
         will say.
 
     Raises:
-        SodkerasError: if a folder has no pictures or cannot be read, a glob matches nothing, or either only results.
+        SodkerasError: if a folder has no pictures or cannot be read, a glob matches nothing, or either only results;
+            for an address on the web.
     """
     found = {}
     for pattern in map(str, patterns):
         try:
-            found.update(dict.fromkeys(_find(pattern, with_results)))
+            found.update(dict.fromkeys(_find(pattern, with_results, recursive)))
         except OSError as error:
             raise SodkerasError(f"Cannot read the folder ({error.strerror}). Received: {pattern}") from None
     return list(found)
 
 
-def left_out(patterns):
+def left_out(patterns, recursive=False):
     """What `find_pictures` passes over: pictures of kinds that are not read, such as a camera's raw files."""
     found = {}
     for pattern in map(str, patterns):
         path = pathlib.Path(pattern)
         if path.is_dir():
-            files = sorted(path.iterdir())
+            files = _inside(path, recursive)
         elif glob.has_magic(pattern):
             files = map(pathlib.Path, sorted(glob.glob(pattern, recursive=True)))
         else:
@@ -60,15 +65,27 @@ def left_out(patterns):
     return list(found)
 
 
-def _find(pattern, with_results):
+def _inside(folder, recursive):
+    """The files of a folder, sorted; with those of the folders in it, but for hidden ones and links."""
+    if not recursive:
+        return sorted(folder.iterdir())
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [pathlib.Path(place, name) for name in sorted(names)]
+    return found
+
+
+def _find(pattern, with_results, recursive):
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", pattern):
+        raise SodkerasError(f"Addresses are not opened; download the picture and name the file. Received: {pattern}")
     path = pathlib.Path(pattern)
     if path.is_dir():
-        files = [file for file in sorted(path.iterdir()) if _has_suffix(file, SUFFIXES)]
+        files = [file for file in _inside(path, recursive) if _has_suffix(file, SUFFIXES)]
         if not files:
-            raise SodkerasError(
-                f"The folder itself holds no pictures ({' '.join(SUFFIXES)}); those of folders in it are "
-                f"'{path}/**/*'. Received: {path}"
-            )
+            hint = "" if recursive else f"; those of folders in it are '{path}/**/*'"
+            itself = "" if recursive else "itself "
+            raise SodkerasError(f"The folder {itself}holds no pictures ({' '.join(SUFFIXES)}){hint}. Received: {path}")
     elif glob.has_magic(pattern) and not path.exists():
         matches = [pathlib.Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
         files = [file for file in matches if _has_suffix(file, SUFFIXES)]
@@ -86,12 +103,25 @@ def _find(pattern, with_results):
 
 def is_result(path):
     """Whether a file says that `sodkeras predict` wrote it."""
+    return origin_of(path) is not None
+
+
+def origin_of(path):
+    """The digest of all that a file was made of, as `sodkeras predict` wrote it there; None for any other file.
+
+    That of a file which has been cut since is "".
+    """
     if path.suffix.lower() != ".png":
-        return False
+        return None
     kind, content = RESULT
     with contextlib.suppress(OSError), path.open("rb") as file:
-        return file.read(HEADER + 8 + len(content))[HEADER + 4 :] == kind + content
-    return False
+        start = file.read(HEADER + 8 + len(content) + _DIGEST)[HEADER:]
+        if start[4 : 8 + len(content)] == kind + content:
+            file.seek(-len(END), os.SEEK_END)
+            if file.read() != END:
+                return ""
+            return start[8 + len(content) : 8 + int.from_bytes(start[:4], "big")].decode("latin-1").strip()
+    return None
 
 
 def _has_suffix(path, suffixes):

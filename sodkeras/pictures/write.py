@@ -11,13 +11,14 @@ from sodkeras.pictures.tags import NO_TAGS
 
 #: The first chunk behind a PNG file's header that says that this package found an object in a picture.
 RESULT = (b"tEXt", b"Software\0sodkeras")
-#: Where a PNG file's first chunk, IHDR, ends.
+#: Where a PNG file's first chunk, IHDR, ends; and its last chunk.
 HEADER = 33
+END = b"\0\0\0\0IEND\xaeB`\x82"
 _ROWS = 256
 _INCHES_A_METRE = 1 / 0.0254
 
 
-def encode_png(array, tags=NO_TAGS, overwrite=False, is_result=False):
+def encode_png(array, tags=NO_TAGS, overwrite=False, made_of=None):
     """PNG bytes of an array: grey `[H, W]`, RGB `[H, W, 3]` or RGBA `[H, W, 4]`, uint8.
 
     Args:
@@ -25,7 +26,8 @@ def encode_png(array, tags=NO_TAGS, overwrite=False, is_result=False):
         tags: a photo's, see `sodkeras.pictures.tags.Tags`, which the file then says, too. A grey file has no colours
             for a profile to explain.
         overwrite: whether the array may be changed, which saves the memory of a copy.
-        is_result: whether the file says so, for `sodkeras.pictures.find_pictures` to leave it out.
+        made_of: for a result, a digest of all that it follows from; the file says both, so that
+            `sodkeras.pictures.find_pictures` leaves it out and `find.origin_of` tells whether it would be the same.
     """
     if array.ndim == 3:
         result = array if overwrite else np.empty_like(array)
@@ -34,7 +36,8 @@ def encode_png(array, tags=NO_TAGS, overwrite=False, is_result=False):
             result[rows] = cv2.cvtColor(array[rows], cv2.COLOR_RGBA2BGRA if array.shape[2] == 4 else cv2.COLOR_RGB2BGR)
         array = result
     content = cv2.imencode(".png", array)[1].tobytes()
-    chunks = _chunk(*RESULT) if is_result else b""
+    kind, said = RESULT
+    chunks = _chunk(kind, said + b" " + made_of.encode()) if made_of is not None else b""
     if tags.profile and array.ndim == 3:
         chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(tags.profile))
     if tags.resolution:
@@ -55,8 +58,8 @@ def encode_jpeg(picture, quality=92):
     return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
-def write_png(path, array, tags=NO_TAGS, overwrite=False, is_result=False):
+def write_png(path, array, tags=NO_TAGS, overwrite=False, made_of=None):
     """Writes an array as `encode_png` takes it; the file is whole or absent."""
-    content = encode_png(array, tags, overwrite, is_result)
+    content = encode_png(array, tags, overwrite, made_of)
     with whole_file(path) as temporary:
         temporary.write_bytes(content)

@@ -1,7 +1,9 @@
 """The command line as a user meets it: help, exit codes, one-sentence errors, results on disk."""
 
+import json
 import logging
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -453,3 +455,86 @@ def test_cut_outs_as_they_are_wanted(tflite, tmp_path, capsys):
     made("picture", f"--background={path}")
     assert "white or #ff8800" in failure(capsys, *command, "--background=whitish")
     assert "--mask_threshold" in failure(capsys, *command, "--mask_threshold=1", code=2)
+
+
+def test_one_picture_into_one_file_or_through_a_pipe(tflite, tmp_path, capsys):
+    path = write_photo(tmp_path / "photo.png")
+    assert main(["predict", str(path), f"--model={tflite}", "-o", str(tmp_path / "new" / "mask.png")]) == 0
+    named = (tmp_path / "new" / "mask.png").read_bytes()
+    command = [sys.executable, "-m", "sodkeras", "predict", "-", f"--model={tflite}"]
+    piped = subprocess.run(command, input=path.read_bytes(), capture_output=True)
+    assert piped.returncode == 0 and piped.stderr == b""
+    values = [cv2.imdecode(np.frombuffer(content, np.uint8), -1) for content in (named, piped.stdout)]
+    np.testing.assert_array_equal(*values)
+    cut = subprocess.run([*command, "--write=cutout", f"--out={tmp_path / 'cut.png'}"], input=path.read_bytes())
+    assert cut.returncode == 0 and cv2.imread(str(tmp_path / "cut.png"), -1).shape == (60, 80, 4)
+    broken = subprocess.run(command, input=path.read_bytes()[:99], capture_output=True, text=False)
+    assert broken.returncode == 1 and broken.stdout == b"" and broken.stderr.count(b"\n") == 1
+    other = write_photo(tmp_path / "other.png", seed=1)
+    for arguments, words in (
+        ([path, other, "-o", "x.png"], "Received: 2 pictures, map"),
+        ([path, "-o", "x.png", "--write=map,cutout"], "1 pictures, map, cutout"),
+        ([path, "-o", "x.jpg"], "results are .png files. Received: --out=x.jpg"),
+        (["-", path], "- alone stands for standard input"),
+        (["-", "-o", "folder"], "--out is a .png file. Received: folder"),
+    ):
+        assert words in failure(capsys, "predict", f"--model={tflite}", *map(str, arguments), code=2)
+    for address in ("http://example.org/a.jpg", "https://example.org/a.jpg", "s3://bucket/a.jpg"):
+        assert "download the picture" in failure(capsys, "predict", address, f"--model={tflite}")
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Seven photos, in folders in folders; a hidden folder and a link that lead nowhere new."""
+    for number in range(7):
+        folder = tmp_path / "photos" / ("a" if number % 2 else "b/c")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_photo(folder / f"{number}.png", seed=number)
+    (tmp_path / "photos" / ".hidden").mkdir()
+    write_photo(tmp_path / "photos" / ".hidden" / "h.png")
+    (tmp_path / "photos" / "again").symlink_to(tmp_path / "photos")
+    return tmp_path / "photos"
+
+
+def test_folders_in_folders_in_parts_by_several_workers(tree, tflite, tmp_path, capsys):
+    command = ["predict", str(tree), "--recursive", f"--model={tflite}"]
+    assert "holds no pictures" in failure(capsys, "predict", str(tree), f"--model={tflite}")
+    assert main([*command, "-o", str(tmp_path / "whole")]) == 0
+    assert "7 of 7 pictures done" in capsys.readouterr().out
+    for part in (1, 2, 3):
+        assert main([*command, "-o", str(tmp_path / "parts"), f"--shard={part}/3", "--workers=2"]) == 0
+    whole, parts = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("whole", "parts")
+    )
+    assert whole == parts and len(whole) == 7
+    for shard in ("0/3", "4/3", "1", "1/0", "a/b", "1/3/3"):
+        assert f"I/N, from 1/N to N/N. Received: {shard}" in failure(capsys, *command, f"--shard={shard}", code=2)
+
+
+def test_what_is_there_is_left_out_unless_picture_model_or_flags_are_others(tree, tflite, models, tmp_path, capsys):
+    command = ["predict", str(tree), "--recursive", "--skip_existing", "-o", str(tmp_path / "out"), "--json"]
+
+    def made(*flags, model=tflite):
+        assert main([*command, f"--model={model}", *flags]) == 0
+        return [pathlib.Path(row["picture"]).name for row in json.loads(capsys.readouterr().out) if not row["kept"]]
+
+    assert len(made()) == 7 and made() == []
+    write_photo(tree / "a" / "3.png", seed=99)
+    assert made() == ["3.png"]
+    (tmp_path / "out" / "5_map.png").unlink()
+    (tmp_path / "out" / "1_map.png").write_bytes((tmp_path / "out" / "1_map.png").read_bytes()[:100])
+    assert made() == ["5.png"]  # a file that was cut says what it was made of: it was whole when it was written
+    assert len(made("--mask_threshold=0.5")) == 7 and made("--mask_threshold=0.5") == []
+    assert len(made(model=models / "tiny.keras")) == 7
+    assert len(made("--write=map,cutout", model=models / "tiny.keras")) == 7
+
+
+def test_json_says_what_failed(tflite, tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(b"a text")
+    path = write_photo(tmp_path / "photos" / "b.png")
+    assert main(["predict", str(path.parent), f"--model={tflite}", f"--out={tmp_path}", "--json"]) == 1
+    captured = capsys.readouterr()
+    bad, good = json.loads(captured.out)
+    assert "a.png" in bad["picture"] and "Received" in bad["error"] and "a.png failed" in captured.err
+    assert good["files"] == {"map": f"{tmp_path}/b_map.png"} and good["kept"] is False
