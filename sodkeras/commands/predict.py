@@ -6,8 +6,8 @@ usage: sodkeras predict PICTURE [PICTURE ...] [--flag=value ...]
 A PICTURE is a file, a folder, or a quoted glob such as 'photos/**/*.jpg'. For photo.jpg the folder --out gets
 photo_map.png (grey: black background, white object), photo_overlay.png (the map laid over the photo) or
 photo_cutout.png (the object alone), each at the photo's own size. A picture that cannot be read does not stop the rest:
-it is named at the end, and the exit code is 1. Where pictures of several folders have one name, suffix and folder are in
-their results' names. Results that lie among the pictures are not taken for pictures, and no file that is none is
+it is named at the end, and the exit code is 1. Where pictures of several folders have one name, suffix and folder are
+in their results' names. Results that lie among the pictures are not taken for pictures, and no file that is none is
 written over. For one picture and one result --out may be a .png file.
 
 Many pictures: --recursive takes folders in folders, too; --skip_existing leaves out what the same picture, model and
