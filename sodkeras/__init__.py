@@ -53,7 +53,14 @@ __all__ = [*_HOME, "__version__"]
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'sodkeras' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    try:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    except ModuleNotFoundError as error:
+        from sodkeras.extras import advice
+
+        if not (advised := advice(error)):
+            raise
+        raise ModuleNotFoundError(advised, name=error.name) from None
 
 
 def __dir__() -> list[str]:

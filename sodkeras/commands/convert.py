@@ -40,6 +40,9 @@ import sys
 
 from sodkeras.errors import UsageError
 
+#: What has to be installed for it, see `sodkeras.extras`.
+EXTRA = "convert"
+
 
 def define_flags(options):
     options.model()

@@ -24,6 +24,9 @@ from sodkeras.progress import say as say_line
 # Masks whose IoU is less are not the same to a person who looks at them.
 _OTHER_MASK = 0.9
 
+#: What has to be installed for it, see `sodkeras.extras`.
+EXTRA = "convert"
+
 
 def define_flags(options):
     options.out(default="out/demo")

@@ -16,6 +16,9 @@ import json
 
 from sodkeras.errors import SodkerasError, UsageError
 
+#: What has to be installed for it, see `sodkeras.extras`.
+EXTRA = "train"
+
 
 def define_flags(options):
     options.model("A preset's name, a .keras file, or a network's class.")

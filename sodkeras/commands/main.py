@@ -14,6 +14,7 @@ import warnings
 import sodkeras
 from sodkeras.commands.options import Options
 from sodkeras.errors import SodkerasError, UsageError
+from sodkeras.extras import advice, require
 from sodkeras.progress import QUIET
 
 #: Every verb, in the order a newcomer meets them.
@@ -140,6 +141,8 @@ def _run(argv):
     try:
         values, arguments = options.read(f"sodkeras {verb}", rest)
         with _environment(values):
+            if hasattr(module, "EXTRA"):
+                require(module.EXTRA, f"sodkeras {verb}")
             return module.run(values, arguments)
     except UsageError as error:
         return _fail(2, f"sodkeras {verb}: {error} (see sodkeras help {verb})")
@@ -148,6 +151,8 @@ def _run(argv):
     except BrokenPipeError:
         raise  # `main` knows
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and (advised := advice(error)):
+            return _fail(1, f"sodkeras {verb}: {advised}")
         if values.debug:
             traceback.print_exc()
         return _fail(1, f"sodkeras {verb}: {_sentence(error)}")

@@ -30,6 +30,9 @@ import sys
 
 from sodkeras.errors import SodkerasError, UsageError
 
+#: What has to be installed for it, see `sodkeras.extras`.
+EXTRA = "train"
+
 
 def define_flags(options):
     options.model("A U²-Net: a preset's name or a .keras file.")

@@ -22,6 +22,9 @@ examples:
 
 from sodkeras.errors import UsageError
 
+#: What has to be installed for it, see `sodkeras.extras`.
+EXTRA = "qat"
+
 
 def define_flags(options):
     options.model()

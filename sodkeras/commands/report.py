@@ -15,6 +15,9 @@ examples:
 
 from sodkeras.errors import UsageError
 
+#: What has to be installed for it, see `sodkeras.extras`.
+EXTRA = "train"
+
 
 def define_flags(options):
     options.out("The page for several runs.", default="comparison.html")

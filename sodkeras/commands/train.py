@@ -31,6 +31,9 @@ from sodkeras.progress import warn
 # The settings that have a flag of their own.
 _NAMED = ("model", "size", "epochs", "batch", "learning_rate", "seed", "policy")
 
+#: What has to be installed for it, see `sodkeras.extras`.
+EXTRA = "train"
+
 
 def define_flags(options):
     from sodkeras.training.settings import recipe_names

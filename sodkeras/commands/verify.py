@@ -32,6 +32,9 @@ _LIMITS = {
     "mae_rise": "Rise of MAE against ground truth, at most.",
 }
 
+#: What has to be installed for it, see `sodkeras.extras`.
+EXTRA = "train"
+
 
 def define_flags(options):
     options.model("What the file was made from: a preset's name or a .keras file.")

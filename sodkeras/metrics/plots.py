@@ -1,23 +1,27 @@
 """Precision–recall and F–threshold curves of several methods as pictures and as numbers."""
 
+import importlib.util
 import json
 import pathlib
 import re
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from sodkeras.files import whole_file
+from sodkeras.progress import say
 
 # The metrics that have such curves, and how their plots say which convention they follow.
 _CONVENTIONS = {"f": ("averaged precision–recall", ""), "f_per_image": ("per-image curves", "_per_image")}
 
 
 def write_curves(folder, curves):
-    """Writes curves.json and what `plot_curves` does; arguments and result are the same."""
+    """Writes curves.json and, where matplotlib is there, what `plot_curves` does; arguments and result are the same."""
     path = pathlib.Path(folder) / "curves.json"
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(curves, default=lambda array: array.tolist()), encoding="utf-8")
+    if importlib.util.find_spec("matplotlib") is None:
+        say('no plots of the curves: pip install "sodkeras[train]" for them')
+        return [path]
     return [path, *plot_curves(folder, curves)]
 
 
@@ -68,6 +72,8 @@ def plot_f(path, title, curves):
 
 def _square(title, x_label, y_label):
     # A figure of its own, not pyplot's: nothing global changes, and no screen is needed.
+    from matplotlib.figure import Figure  # an extra brings it
+
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot(title=title, xlabel=x_label, ylabel=y_label, xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)

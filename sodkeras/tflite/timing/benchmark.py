@@ -6,7 +6,6 @@ import os
 import pathlib
 import platform
 import re
-import resource
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -181,6 +180,8 @@ def peak_memory_mb() -> float:
             return int(found[1]) * 1024 / 1e6
     except OSError:
         pass
+    import resource  # which Windows lacks
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if platform.system() == "Darwin" else peak * 1024 / 1e6
 
