@@ -91,7 +91,16 @@ def _print(found, source):
         if name in _LIMITS:
             limit = getattr(found.tolerance, name)
             sign = "at least" if name.endswith("iou") else "at most"
-            limit = "" if limit is None else f"{sign} {limit:g}"
+            why = ""
+            if name == "largest" and limit is not None:
+                at, applied = found.agreement.largest_limit(limit)
+                if applied > limit:  # the picture that was judged, and by what
+                    value, why = (
+                        found.agreement.largest[at],
+                        f", by float's own rounding on that picture; else {limit:g}",
+                    )
+                limit = applied
+            limit = "" if limit is None else f"{sign} {limit:.3g}{why}"
             rows.append([_LIMITS[name].split(",")[0].lower(), f"{value:.4g}", limit])
     print(f"{found.path} ({found.numerics}) against {source}, {len(found.agreement.names)} pictures")
     print(tabulate(rows, headers=["", "measured", "limit"], disable_numparse=True))

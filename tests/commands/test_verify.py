@@ -9,6 +9,7 @@ import pytest
 from helpers import photo, tiny_model, write_photo
 from sodkeras.commands.main import main
 from sodkeras.predictor import Predictor
+from sodkeras.tflite.check.agreement import TOLERANCES, Tolerance
 from sodkeras.tflite.convert import convert
 
 
@@ -59,6 +60,19 @@ def test_a_folder_is_scored_and_reported_beside_the_file(folder, capsys):
     sheet = cv2.imread(str(folder / "tiny-32x48-static_wi8_ai8.verify.png"))
     # Five columns of pictures of 3:2, two rows.
     assert sheet.shape[1] == 1500 and 350 < sheet.shape[0] < 500 and sheet.std() > 20
+
+
+def test_the_limit_that_was_applied_is_shown_and_why(folder, capsys, monkeypatch):
+    convert(str(folder / "tiny.keras"), folder)
+    lite = str(folder / "tiny-32x48-float32.tflite")
+    command = ["verify", lite, f"--model={folder}/tiny.keras", f"--pictures={folder}/photos", "--sheet=0"]
+    assert main([*command, "--largest=0.5"]) == 0
+    assert "at most 0.5\n" in capsys.readouterr().out
+    monkeypatch.setattr("sodkeras.tflite.check.agreement.rounding", lambda *_: 0.25)
+    monkeypatch.setitem(TOLERANCES, "float32", Tolerance(largest=1e-12))
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert "at most 0.25, by float's own rounding on that picture; else 1e-12" in shown and "they agree" in shown
 
 
 def test_each_limit_that_is_not_kept_is_named(folder, capsys):

@@ -80,9 +80,9 @@ class Agreement:
             if limit is None:
                 continue
             if name == "largest":
-                over = [large - max(limit, own) for large, own in zip(self.largest, self.rounding, strict=True)]
-                at = int(np.argmax(over))
-                value, kept = self.largest[at], over[at] <= 0
+                at, limit = self.largest_limit(limit)
+                value = self.largest[at]
+                kept = value <= limit
             else:
                 at = int(np.argmax(self.mae)) if name == "worst_mae" else int(np.argmin(self.iou))
                 kept = value >= limit if name.endswith("iou") else value <= limit
@@ -90,6 +90,16 @@ class Agreement:
                 where = "" if name.startswith("median") else f" on {self.names[at]}"
                 sentences.append(f"{name} is {value:.4g}{where}, the limit {limit:g}")
         return sentences
+
+    def largest_limit(self, limit: float) -> tuple[int, float]:
+        """The picture whose largest difference comes nearest to its limit, or is furthest above it; and that limit.
+
+        Args:
+            limit: `Tolerance.largest`, which the source's own rounding on a picture may exceed.
+        """
+        limits = [max(limit, own) for own in self.rounding]
+        at = int(np.argmax([large - own for large, own in zip(self.largest, limits, strict=True)]))
+        return at, limits[at]
 
     def worst_first(self) -> list[int]:
         """Indices of the pictures, those whose masks agree least first; among equals by the mean difference."""

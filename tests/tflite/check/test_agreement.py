@@ -85,6 +85,8 @@ def test_float_may_differ_by_more_than_the_limit_only_where_the_source_is_that_n
     for source, problems in ((calm, 1), (steep, 0)):
         found = compare(source, dataclasses.replace(source, offset=2e-4), [("a", picture)])
         assert len(found.violations(Tolerance(largest=1e-4))) == problems, (found.largest, found.rounding)
+        at, limit = found.largest_limit(1e-4)
+        assert at == 0 and (limit > found.largest[0] > 1e-4) == (not problems)
 
 
 def test_ground_truth_scores_the_source_and_the_file(tmp_path):
