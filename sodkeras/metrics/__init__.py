@@ -6,8 +6,8 @@ from sodkeras.metrics.evaluator import METRICS, Evaluator
 from sodkeras.metrics.f_measure import FMeasure
 from sodkeras.metrics.mean_absolute_error import MeanAbsoluteError
 from sodkeras.metrics.metric import Metric
-from sodkeras.metrics.pair import Pair
 from sodkeras.metrics.s_measure import SMeasure
+from sodkeras.metrics.scored_map import ScoredMap
 from sodkeras.metrics.weighted_f_measure import WeightedFMeasure
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "FMeasure",
     "MeanAbsoluteError",
     "Metric",
-    "Pair",
     "RelaxedBoundaryFMeasure",
     "SMeasure",
+    "ScoredMap",
     "WeightedFMeasure",
 ]

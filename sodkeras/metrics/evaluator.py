@@ -7,8 +7,8 @@ from sodkeras.metrics.boundary_f_measure import RelaxedBoundaryFMeasure
 from sodkeras.metrics.e_measure import EMeasure
 from sodkeras.metrics.f_measure import FMeasure
 from sodkeras.metrics.mean_absolute_error import MeanAbsoluteError
-from sodkeras.metrics.pair import Pair
 from sodkeras.metrics.s_measure import SMeasure
+from sodkeras.metrics.scored_map import ScoredMap
 from sodkeras.metrics.weighted_f_measure import WeightedFMeasure
 
 #: Every metric with its published settings, by the name that `Evaluator` and the command line take.
@@ -28,7 +28,7 @@ class Evaluator:
 
     Args:
         metrics: names of METRICS; all of them by default.
-        ground_truth_threshold: see `Pair`.
+        ground_truth_threshold: see `ScoredMap`.
         count_empty_masks: see `Metric`.
 
     Attributes:
@@ -59,8 +59,8 @@ class Evaluator:
         self.empty_masks = self.full_masks = self.black_maps = 0
 
     def update(self, saliency_map, ground_truth):
-        """Adds one picture: a saliency map and a ground truth, both `[H, W]`; kinds and ranges as in `Pair`."""
-        pair = Pair(saliency_map, ground_truth, self.ground_truth_threshold)
+        """Adds one picture: a saliency map and a ground truth, both `[H, W]`; kinds and ranges as in `ScoredMap`."""
+        pair = ScoredMap(saliency_map, ground_truth, self.ground_truth_threshold)
         for metric in self.metrics.values():
             metric.update_pair(pair)
         self.pictures += 1

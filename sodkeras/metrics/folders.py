@@ -21,7 +21,7 @@ class MaskSet:
         name: what tables call it.
         folder: a folder of masks, or one that holds a folder of masks beside one of pictures.
         pictures: the folder of pictures, where it is not beside the masks.
-        threshold: the ground-truth threshold, see `sodkeras.metrics.Pair`.
+        threshold: the ground-truth threshold, see `sodkeras.metrics.ScoredMap`.
 
     Attributes:
         masks: `{stem: path}`.

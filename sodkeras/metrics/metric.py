@@ -3,7 +3,7 @@
 import numpy as np
 
 from sodkeras.errors import SodkerasError
-from sodkeras.metrics.pair import Pair, check_threshold
+from sodkeras.metrics.scored_map import ScoredMap, check_threshold
 
 # Scores are added as integer multiples of 2⁻⁴⁰ (a rounding of 5e-13 a picture): integer addition does not depend
 # on the order of the pictures or on how they were shared out among processes. int64 holds four million pictures.
@@ -16,7 +16,7 @@ class Metric:
     A subclass implements `score`, `convention_in_words` and, where it is more than the mean of its scores, `result`.
 
     Args:
-        ground_truth_threshold: see `Pair`.
+        ground_truth_threshold: see `ScoredMap`.
         count_empty_masks: whether pictures without a salient pixel count (each metric states how) or are left out.
 
     Raises:
@@ -32,11 +32,11 @@ class Metric:
         self._totals = {}
 
     def update(self, saliency_map, ground_truth):
-        """Adds one picture: a saliency map and a ground truth, both `[H, W]`; kinds and ranges as in `Pair`."""
-        self.update_pair(Pair(saliency_map, ground_truth, self.ground_truth_threshold))
+        """Adds one picture: a saliency map and a ground truth, both `[H, W]`; kinds and ranges as in `ScoredMap`."""
+        self.update_pair(ScoredMap(saliency_map, ground_truth, self.ground_truth_threshold))
 
     def update_pair(self, pair):
-        """Adds one `Pair`, whose shared work other metrics may have done already."""
+        """Adds one `ScoredMap`, whose shared work other metrics may have done already."""
         if not pair.salient_pixels and not self.count_empty_masks:
             return
         for name, score in self.score(pair).items():

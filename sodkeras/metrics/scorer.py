@@ -6,7 +6,7 @@ import contextlib
 import cv2
 
 from sodkeras.metrics.evaluator import Evaluator
-from sodkeras.metrics.pair import Pair
+from sodkeras.metrics.scored_map import ScoredMap
 from sodkeras.pictures import write_png
 from sodkeras.pictures.masks import read_map, read_mask
 from sodkeras.pictures.read import PICTURE_ERRORS
@@ -66,7 +66,7 @@ def score_model(predictor, pairs, settings, progress=lambda count: None, keep=No
             if photo is None:
                 raise result
             mask = read(masks[path])
-            levels = Pair(result, mask).levels
+            levels = ScoredMap(result, mask).levels
             if keep:
                 write_png(keep / f"{path.stem}.png", levels)
             evaluator.update(levels, mask)

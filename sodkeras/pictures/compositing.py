@@ -10,7 +10,8 @@ def grey(saliency_map):
     """The map as uint8 `[H, W]`: 0 background, 255 salient; values are rounded, never stretched.
 
     This is the map to look at and to cut out with, as near to the network's as 8 bits allow. Scores are computed on
-    floor(255·s) instead, as the papers save their maps, see `sodkeras.metrics.Pair`: a level lower where they differ.
+    floor(255·s) instead, as the papers save their maps, see `sodkeras.metrics.ScoredMap`: a level lower where they
+    differ.
     """
     if saliency_map.dtype == np.uint8:
         return saliency_map

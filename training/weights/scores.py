@@ -21,7 +21,7 @@ from sodkeras import Predictor
 from sodkeras.data import find_pairs, split_pairs
 from sodkeras.data.samples import read_pair
 from sodkeras.metrics import FMeasure, MeanAbsoluteError
-from sodkeras.metrics.pair import Pair
+from sodkeras.metrics.scored_map import ScoredMap
 from sodkeras.pictures import compositing
 from sodkeras.report import contact_sheet
 from sodkeras.weights import preset, preset_names
@@ -87,7 +87,7 @@ def write(path, values):
 
 def score(saliency_map, mask):
     """Of one picture: precision and recall at 256 thresholds, and mean absolute error, `[513]`."""
-    pair = Pair(saliency_map, mask)
+    pair = ScoredMap(saliency_map, mask)
     found = FMeasure().score(pair)
     return np.concatenate([found["precision"], found["recall"], [MeanAbsoluteError().score(pair)["mae"]]])
 

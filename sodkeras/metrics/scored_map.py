@@ -11,7 +11,7 @@ from sodkeras.errors import SodkerasError
 _EXACT_IN_FLOAT32 = 2**24
 
 
-class Pair:
+class ScoredMap:
     """One saliency map with its ground truth; what several metrics need of them is computed once.
 
     Maps are scored in 8 bit, as the papers score the files that they save: a float map s becomes floor(255·s), computed
