@@ -82,6 +82,7 @@ def run(options, arguments):
             filters=filters,
             seed=options.seed,
             resized=resized[0] if resized else None,
+            progress=True,
         )
     except ValueError as error:
         raise SodkerasError(str(error)) from None

@@ -37,7 +37,7 @@ def prune(model: SaliencyModel, pictures: np.ndarray | Sequence | None = None, *
         model: a trained `CSNet` or `U2Net`.
         pictures: of a U²-Net: `[N, H, W, 3]`, preprocessed, 20 or more; a CSNet takes none.
         **how: further arguments of the two functions: "criterion", "threshold", "ratio"; "tolerance", "filters",
-            "seed", "resized".
+            "seed", "resized", "progress".
 
     Returns:
         A `Pruned`.

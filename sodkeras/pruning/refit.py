@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from sodkeras.graph import Call, Graph, tap
+from sodkeras.progress import progress_bar
 
 #: How many pictures are computed at once: in the new network layer by layer, in the trained one with all its layers.
 _BATCH, _PROBED = 8, 2
@@ -27,7 +28,7 @@ _ROUNDS = 10
 _LARGEST = 65504
 
 
-def refit(flat, new_flat, pictures, new_pictures, channels, rng):
+def refit(flat, new_flat, pictures, new_pictures, channels, rng, progress=False):
     """Gives a network that has some of a trained one's channels its weights.
 
     Args:
@@ -37,6 +38,7 @@ def refit(flat, new_flat, pictures, new_pictures, channels, rng):
         new_pictures: `[N, h, w, 3]`, the same as the new one takes them.
         channels: by layer, which of its input's and of its output's channels the new one has: two arrays of indices.
         rng: chooses the pixels that are looked at.
+        progress: whether bars are shown.
 
     Returns:
         By convolution, the share of its output's variance that is lost, behind the ReLU where one follows.
@@ -46,11 +48,11 @@ def refit(flat, new_flat, pictures, new_pictures, channels, rng):
             for old, new in zip(flat.get_layer(layer.name).weights, layer.weights, strict=True):
                 new.assign(ops.convert_to_numpy(old)[channels[layer.name][1]])
     norms = _norms_before_relus(new_flat)
-    pixels, seen = _look(flat, new_flat, pictures, channels, rng)
+    pixels, seen = _look(flat, new_flat, pictures, channels, rng, progress)
     graph = Graph(new_flat)
     maps = _Maps(graph, new_pictures)
     errors = {}
-    for call in graph:
+    for call in progress_bar(list(graph), "fitting", unit="layer", disable=not progress):
         layer = call.layer
         if isinstance(layer, keras.layers.Conv2D):
             chosen = pixels.pop(layer.name)
@@ -81,7 +83,7 @@ def _norms_before_relus(flat):
     return found
 
 
-def _look(flat, new_flat, pictures, channels, rng):
+def _look(flat, new_flat, pictures, channels, rng, progress):
     """By convolution, which pixels of the new network's are looked at, [N, pixels], and what there is in the old one.
 
     That is what it gives, and what it takes where channels of that are gone: (taken or None, given).
@@ -98,7 +100,8 @@ def _look(flat, new_flat, pictures, channels, rng):
             pixels[name] = chosen[sizes[name]]
     look = tap(flat, probes)
     seen = collections.defaultdict(list)
-    for start in range(0, len(pictures), _PROBED):
+    starts = range(0, len(pictures), _PROBED)
+    for start in progress_bar(starts, "looking", unit="batch", disable=not progress):
         rows = slice(start, start + _PROBED)
         for name, found in look(pictures[rows]).items():
             found[-1] = found[-1][..., channels[name][1]]

@@ -147,11 +147,15 @@ class ProgressLine(_CountsSteps):
         self.total_steps = total_steps
         self.batch = batch
         self.interval = interval
+        self._has_begun = False
         self._stream = stream or sys.stderr or io.StringIO()  # a program without a console has none
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         self._start: tuple[int, float] | None = None
         self._said = time.monotonic()
+        if not self._has_begun:  # of several fits in a row
+            self._say("the first step makes the network's graph, which takes seconds to minutes; the others are quick")
+        self._has_begun = True
         self._bar = tqdm(
             total=self.total_steps,
             initial=self.step,

@@ -266,8 +266,9 @@ def test_progress_in_a_log_file_is_a_line_now_and_then(clock):
     callbacks = drive_progress(ProgressLine(50, 8, first_step=30, stream=stream), clock, 30, 5, 40)
     callbacks.on_epoch_end(3, {"loss": 0.5, "val_max_f": 0.8125})
     callbacks.on_train_end()
-    # A first line after the first step, then every half minute; 8 pictures in 5 s.
+    # What the first step is busy with, a line after it, then one every half minute; 8 pictures in 5 s.
     assert stream.getvalue().splitlines() == [
+        "the first step makes the network's graph, which takes seconds to minutes; the others are quick",
         "epoch 4/5, step 31/50, loss 0.0323",
         "epoch 4/5, step 37/50, loss 0.0270, 1.6 pictures/s, 01:05 left",
         "epoch 4/5, loss 0.5, val_max_f 0.8125",
@@ -283,7 +284,7 @@ def test_progress_on_a_terminal_is_one_line_redrawn(clock, monkeypatch):
     last = stream.getvalue().rstrip().split("\r")[-1]
     assert "66%" in last
     assert last.endswith("epoch 4/5, step 33/50, loss 0.0303, 80.0 pictures/s, 00:01 left")
-    assert stream.getvalue().count("\n") == 1
+    assert stream.getvalue().count("\n") == 2
 
 
 def test_progress_counts_the_steps_that_one_execution_takes_at_once():
