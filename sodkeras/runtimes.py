@@ -204,6 +204,8 @@ def open_runtime(source, threads=None):
             from sodkeras import weights
 
             name = str(source)
+            if weights.is_preset_folder(name):
+                return KerasRuntime(weights.load_model(name))
             suffix = pathlib.Path(weights.preset(name)["file"]).suffix
             source = weights.fetch(name) if suffix == ".tflite" else weights.load_model(name)
         if suffix == ".tflite":

@@ -27,6 +27,8 @@ if typing.TYPE_CHECKING:
 KINDS = ("keras", "float16", "int8")
 
 _PRESETS = pathlib.Path(__file__).parent / "presets"
+# In a folder of a preset of one's own.
+_OF_FOLDER = "preset.json"
 
 
 def preset_names() -> list[str]:
@@ -177,7 +179,8 @@ def load_model(name: str | os.PathLike) -> "SaliencyModel":
     """A network in Keras with its weights, to train, convert or compare with, whatever file `Predictor` runs of it.
 
     Args:
-        name: NAME or NAME_keras, whose file is fetched if need be; or the path of a .keras file.
+        name: NAME or NAME_keras, whose file is fetched if need be; the path of a .keras file; or a folder that
+            `save_preset` wrote.
 
     Raises:
         SodkerasError: as `fetch` and `load_keras`, and for a network of which there are .tflite files only.
@@ -187,6 +190,8 @@ def load_model(name: str | os.PathLike) -> "SaliencyModel":
 
     if os.fspath(name).lower().endswith(".keras"):
         return load_keras(pathlib.Path(name))
+    if is_preset_folder(name):
+        return _load_preset(pathlib.Path(name))
     network, kind = _parse(os.fspath(name))
     if "keras" not in _read(network)["files"]:
         raise SodkerasError(f"Of this network there is only a .tflite file, which cannot be changed. Received: {name}")
@@ -199,6 +204,51 @@ def load_model(name: str | os.PathLike) -> "SaliencyModel":
         return model
     preprocessing = Preprocessing.from_dict(_read(network)["preprocessing"])
     return import_file(path, name=network, preprocessing=preprocessing).model
+
+
+def is_preset_folder(name: str | os.PathLike) -> bool:
+    """Whether a name stands for a folder, as `save_preset` writes them; a preset of the package goes first."""
+    return network_name(os.fspath(name)) is None and pathlib.Path(name).is_dir()
+
+
+def save_preset(model: "SaliencyModel", folder: str | os.PathLike) -> None:
+    """Writes a network into a folder as a preset of its own: preset.json, with the keys of those in the package that
+    follow from the network, and NAME.keras."""
+    from sodkeras.complexity import complexity
+
+    folder = pathlib.Path(folder)
+    file, cost = folder / f"{model.name}.keras", complexity(model)
+    with whole_file(file) as temporary:
+        model.save(temporary)
+    facts = {
+        "name": model.name,
+        "model": type(model).__name__,
+        "preprocessing": model.preprocessing.to_dict(),
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+        "flops": cost.flops,
+        "files": {"keras": {"file": file.name, "sha256": _sha256(file), "bytes": file.stat().st_size}},
+    }
+    with whole_file(folder / _OF_FOLDER) as temporary:
+        temporary.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _load_preset(folder):
+    from sodkeras.keras_file import load_keras
+
+    try:
+        wanted = json.loads(read_bytes(folder / _OF_FOLDER))["files"]["keras"]
+        name, digest = str(wanted["file"]), wanted["sha256"]
+    except (ValueError, LookupError, TypeError):
+        raise SodkerasError(
+            f"The folder's {_OF_FOLDER} is not what save_to_preset writes. Received: {folder}"
+        ) from None
+    if pathlib.PurePath(name).name != name:  # nothing outside the folder is read
+        raise SodkerasError(f"The network's file lies in the folder itself. Received: {name}")
+    path = folder / name
+    if hashlib.sha256(read_bytes(path)).hexdigest() != digest:
+        raise SodkerasError(f"The file is damaged, or another than the folder's {_OF_FOLDER} says. Received: {path}")
+    return load_keras(path)
 
 
 def _from_url(source, file):

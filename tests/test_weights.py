@@ -10,7 +10,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from sodkeras import Predictor, SodkerasError, weights
+import helpers
+from sodkeras import CSNet, Predictor, SodkerasError, U2Net, weights
 from sodkeras.checkpoints import import_file
 from sodkeras.runtimes import LiteRTRuntime
 
@@ -311,3 +312,37 @@ def test_a_pruned_network_in_the_package_finds_what_the_whole_one_finds(examples
     for photo, least in found.items():
         masks = [predictor(examples / f"{photo}.jpg") > 0.5 for predictor in (whole, pruned)]
         assert np.logical_and(*masks).sum() > least * np.logical_or(*masks).sum(), photo
+
+
+def test_a_network_is_had_by_its_class_and_kept_in_a_folder(tmp_path, monkeypatch):
+    model = CSNet.from_preset("csnet_l_x1")
+    assert isinstance(model, CSNet) and model.name == "csnet_l_x1"
+    with pytest.raises(SodkerasError, match=r"It is a CSNet and no U2Net\. Received: csnet_l_x1"):
+        U2Net.from_preset("csnet_l_x1")
+    own = helpers.tiny_model()
+    own.save_to_preset(tmp_path / "mine")
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {"preset.json", f"{own.name}.keras"}
+    again = U2Net.from_preset(tmp_path / "mine")
+    picture = helpers.photo()
+    np.testing.assert_array_equal(Predictor(again)(picture), Predictor(own)(picture))
+    np.testing.assert_array_equal(Predictor(tmp_path / "mine")(picture), Predictor(own)(picture))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "u2netp").mkdir()
+    assert Predictor("u2netp").runtime.name == "u2netp"  # the package's goes before a folder of that name
+
+
+def test_a_folder_that_is_no_preset_is_refused(tmp_path):
+    helpers.tiny_model().save_to_preset(tmp_path)
+    (file,) = tmp_path.glob("*.keras")
+    good, facts = file.read_bytes(), json.loads((tmp_path / "preset.json").read_text())
+    file.write_bytes(good[:-1] + b"x")
+    with pytest.raises(SodkerasError, match=r"damaged, or another"):
+        weights.load_model(tmp_path)
+    file.write_bytes(good)
+    for changed in ({}, {"files": {}}, [], facts | {"files": {"keras": {"file": f"../{file.name}", "sha256": ""}}}):
+        (tmp_path / "preset.json").write_text(json.dumps(changed))
+        with pytest.raises(SodkerasError, match=r"not what save_to_preset writes|lies in the folder itself"):
+            weights.load_model(tmp_path)
+    (tmp_path / "preset.json").unlink()
+    with pytest.raises(SodkerasError, match=r"preset\.json"):
+        weights.load_model(tmp_path)

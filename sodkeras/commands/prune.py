@@ -50,7 +50,7 @@ def define_flags(options):
 def run(options, arguments):
     from sodkeras.commands.startup import import_keras
     from sodkeras.pictures import find_pictures
-    from sodkeras.weights import load_model, preset, preset_names
+    from sodkeras.weights import is_preset_folder, load_model, preset, preset_names
 
     if arguments:
         raise UsageError(f"everything is a flag here. Received: {' '.join(arguments)}")
@@ -58,7 +58,7 @@ def run(options, arguments):
     if not options.pictures or out.suffix != ".keras":
         raise UsageError("name --pictures and --out=FILE.keras")
     name = options.model
-    if not name.lower().endswith(".keras"):
+    if not name.lower().endswith(".keras") and not is_preset_folder(name):
         preset(name)  # a wrong name is said at once
     filters = options.filters and [_whole(count) for count in options.filters]
     found = find_pictures(options.pictures)

@@ -46,7 +46,7 @@ def open_keras(model):
     from sodkeras import weights
     from sodkeras.predictor import Predictor
 
-    if not model.lower().endswith(".keras"):
+    if not model.lower().endswith(".keras") and not weights.is_preset_folder(model):
         weights.preset(model)  # a wrong name is said at once
     import_keras()
     return Predictor(weights.load_model(model))
@@ -58,7 +58,8 @@ def open_predictor(model, threads=None):
     from sodkeras.predictor import Predictor
 
     # A wrong name is said at once, not after TensorFlow has started.
-    file = model if model.lower().endswith((".tflite", ".keras")) else weights.preset(model)["file"]
+    is_file = model.lower().endswith((".tflite", ".keras")) or weights.is_preset_folder(model)
+    file = model if is_file else weights.preset(model)["file"]
     if not file.lower().endswith(".tflite"):
         import_keras()
     with silent_stderr():

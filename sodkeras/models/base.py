@@ -1,5 +1,6 @@
 """What every network has in common: preprocessing, one-map inference, one mask for several outputs."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -57,6 +58,35 @@ class SaliencyModel(keras.Model):
     ) -> None:
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.preprocessing = _as_preprocessing(preprocessing)
+
+    @classmethod
+    def from_preset(cls, name: str | os.PathLike) -> Self:
+        """A trained network.
+
+        Args:
+            name: a preset's name, "csnet_l_x2"; a folder that `save_to_preset` wrote; or the path of a .keras file.
+
+        Raises:
+            SodkerasError: as `sodkeras.load_model`, and for a network of another class.
+
+        Example:
+            >>> model = CSNet.from_preset("csnet_l_x2")
+        """
+        from sodkeras.weights import load_model
+
+        model = load_model(name)
+        if not isinstance(model, cls):
+            raise SodkerasError(f"It is a {type(model).__name__} and no {cls.__name__}. Received: {name}")
+        return model
+
+    def save_to_preset(self, folder: str | os.PathLike) -> None:
+        """Writes preset.json, what the network is, and NAME.keras, the network with its weights, into a folder.
+
+        The folder stands for the network wherever a name does: in `from_preset`, `Predictor` and as `--model`.
+        """
+        from sodkeras.weights import save_preset
+
+        save_preset(self, folder)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         if training and not self.batch_statistics:
