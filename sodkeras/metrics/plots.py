@@ -1,6 +1,7 @@
 """Precision–recall and F–threshold curves of several methods as pictures and as numbers."""
 
 import json
+import os
 import pathlib
 import re
 
@@ -13,7 +14,9 @@ from sodkeras.files import whole_file
 _CONVENTIONS = {"f": ("averaged precision–recall", ""), "f_per_image": ("per-image curves", "_per_image")}
 
 
-def write_curves(folder, curves):
+def write_curves(
+    folder: str | os.PathLike, curves: dict[str, dict[str, dict[str, dict[str, np.ndarray]]]]
+) -> list[pathlib.Path]:
     """Writes curves.json and what `plot_curves` does; arguments and result are the same."""
     path = pathlib.Path(folder) / "curves.json"
     with whole_file(path) as temporary:
@@ -21,7 +24,9 @@ def write_curves(folder, curves):
     return [path, *plot_curves(folder, curves)]
 
 
-def plot_curves(folder, curves):
+def plot_curves(
+    folder: str | os.PathLike, curves: dict[str, dict[str, dict[str, dict[str, np.ndarray]]]]
+) -> list[pathlib.Path]:
     """Writes precision_recall_SET.png and f_SET.png for each set, for each of the two conventions that was computed.
 
     Args:
@@ -43,7 +48,7 @@ def plot_curves(folder, curves):
     return paths
 
 
-def plot_precision_recall(path, title, curves):
+def plot_precision_recall(path: str | os.PathLike, title: str, curves: dict[str, dict[str, np.ndarray]]) -> None:
     """Writes a PNG with one precision–recall curve for each method.
 
     Args:
@@ -57,7 +62,7 @@ def plot_precision_recall(path, title, curves):
     _write(figure, axes, path, "lower left")
 
 
-def plot_f(path, title, curves):
+def plot_f(path: str | os.PathLike, title: str, curves: dict[str, dict[str, np.ndarray]]) -> None:
     """Writes a PNG with one F–threshold curve for each method, `{method: {"f": [256]}}`; its maximum in the legend."""
     figure, axes = _square(title, "threshold", "F-measure")
     for method, curve in curves.items():

@@ -4,6 +4,7 @@ import contextlib
 import glob
 import os
 import pathlib
+from collections.abc import Iterable
 
 from sodkeras.errors import SodkerasError
 from sodkeras.pictures.write import HEADER, RESULT
@@ -20,7 +21,7 @@ _OTHERS = (
 )
 
 
-def find_pictures(patterns, with_results=False):
+def find_pictures(patterns: Iterable[str | os.PathLike], with_results: bool = False) -> list[pathlib.Path]:
     """The picture files that files, folders and globs name, in order, each once.
 
     A folder gives the picture files in it (by suffix, not those of its subfolders); a glob may use `**`.
@@ -45,13 +46,13 @@ def find_pictures(patterns, with_results=False):
     return list(found)
 
 
-def left_out(patterns):
+def left_out(patterns: Iterable[str | os.PathLike]) -> list[pathlib.Path]:
     """What `find_pictures` passes over: pictures of kinds that are not read, such as a camera's raw files."""
     found = {}
     for pattern in map(str, patterns):
         path = pathlib.Path(pattern)
         if path.is_dir():
-            files = sorted(path.iterdir())
+            files: Iterable[pathlib.Path] = sorted(path.iterdir())
         elif glob.has_magic(pattern):
             files = map(pathlib.Path, sorted(glob.glob(pattern, recursive=True)))
         else:
@@ -84,7 +85,7 @@ def _find(pattern, with_results):
     return chosen
 
 
-def is_result(path):
+def is_result(path: pathlib.Path) -> bool:
     """Whether a file says that `sodkeras predict` wrote it."""
     if path.suffix.lower() != ".png":
         return False
@@ -98,7 +99,7 @@ def _has_suffix(path, suffixes):
     return path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
 
 
-def example_pictures():
+def example_pictures() -> list[pathlib.Path]:
     """The paths of the example photos, which come with the package.
 
     Raises:
@@ -111,7 +112,7 @@ def example_pictures():
     raise SodkerasError(f"The example photos are not installed; install sodkeras anew. Received: {package}")
 
 
-def output_stems(paths):
+def output_stems(paths: Iterable[str | os.PathLike]) -> dict[str | os.PathLike, str]:
     """A name for each picture's results, no two alike on any file system.
 
     It is the picture's stem; where several have the same, their suffix follows, and then the folders around stand in

@@ -1,5 +1,6 @@
 """Pictures out."""
 
+import os
 import struct
 import zlib
 
@@ -7,7 +8,7 @@ import cv2
 import numpy as np
 
 from sodkeras.files import whole_file
-from sodkeras.pictures.tags import NO_TAGS
+from sodkeras.pictures.tags import NO_TAGS, Tags
 
 #: The first chunk behind a PNG file's header that says that this package found an object in a picture.
 RESULT = (b"tEXt", b"Software\0sodkeras")
@@ -17,7 +18,7 @@ _ROWS = 256
 _INCHES_A_METRE = 1 / 0.0254
 
 
-def encode_png(array, tags=NO_TAGS, overwrite=False, is_result=False):
+def encode_png(array: np.ndarray, tags: Tags = NO_TAGS, overwrite: bool = False, is_result: bool = False) -> bytes:
     """PNG bytes of an array: grey `[H, W]`, RGB `[H, W, 3]` or RGBA `[H, W, 4]`, uint8.
 
     Args:
@@ -49,13 +50,15 @@ def _chunk(name, content):
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def encode_jpeg(picture, quality=92):
+def encode_jpeg(picture: np.ndarray, quality: int = 92) -> bytes:
     """JPEG bytes of an RGB picture, uint8 `[H, W, 3]`."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
-def write_png(path, array, tags=NO_TAGS, overwrite=False, is_result=False):
+def write_png(
+    path: str | os.PathLike, array: np.ndarray, tags: Tags = NO_TAGS, overwrite: bool = False, is_result: bool = False
+) -> None:
     """Writes an array as `encode_png` takes it; the file is whole or absent."""
     content = encode_png(array, tags, overwrite, is_result)
     with whole_file(path) as temporary:
