@@ -43,7 +43,7 @@ def evaluate(
     folder = pathlib.Path(folder)
     rows: list[dict] = []
     curves: dict[str, dict] = {}
-    failures: dict[Any, SodkerasError] = {}
+    failures: dict[Any, SodkerasError | str] = {}
     total = len(models) * sum(map(len, pairs.values()))
     with progress_bar(total=total, unit="picture", purpose="scoring", disable=None) as bar:
         for method, model in models.items():

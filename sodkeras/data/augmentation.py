@@ -1,11 +1,13 @@
 """Augmentation: a picture and its mask, changed at random and together, and made into a network's input."""
 
 import dataclasses
+from typing import Any, Self
 
 import cv2
 import numpy as np
 
 from sodkeras.errors import SodkerasError
+from sodkeras.preprocessing import Preprocessing
 
 #: How a mask is resized: "soft" (bilinear, shades at its edges) or "nearest" (no value that was not there).
 MASKS = {"soft": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST_EXACT}
@@ -92,18 +94,18 @@ class Augmentation:
             raise SodkerasError(f"Augmentation takes crop_to as a height and a width. Received: {self.crop_to!r}")
 
     @classmethod
-    def none(cls):
+    def none(cls) -> Self:
         """No change at all."""
         return cls(left_right=0.0)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """A plain dict that JSON carries unchanged and `Augmentation.from_dict` reads."""
         return {
             name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()
         }
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """Reads what `to_dict` wrote; raises SodkerasError for settings that there are not."""
         known = [field.name for field in dataclasses.fields(cls)]
         unknown = sorted(set(values) - set(known))
@@ -111,7 +113,7 @@ class Augmentation:
             raise SodkerasError(f"Augmentation has the settings {', '.join(known)}. Received: {', '.join(unknown)}")
         return cls(**values)
 
-    def size(self, preprocessing):
+    def size(self, preprocessing: Preprocessing) -> tuple[int, int]:
         """(height, width) of what comes out."""
         if self.crop_to is None:
             return preprocessing.size
@@ -120,9 +122,16 @@ class Augmentation:
                 f"Augmentation cannot crop to more than the size of the preprocessing, {preprocessing.size}. "
                 f"Received: crop_to={self.crop_to}"
             )
-        return tuple(int(side) for side in self.crop_to)
+        return int(self.crop_to[0]), int(self.crop_to[1])
 
-    def __call__(self, picture, mask, preprocessing, rng, masks="soft"):
+    def __call__(
+        self,
+        picture: np.ndarray,
+        mask: np.ndarray,
+        preprocessing: Preprocessing,
+        rng: np.random.Generator,
+        masks: str = "soft",
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Makes a network's input and its target of a pair.
 
         Where nothing is changed, the input equals `preprocessing(picture)`.
@@ -227,7 +236,7 @@ class Augmentation:
         return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
-def resize_picture(picture, preprocessing):
+def resize_picture(picture: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """The picture, RGB uint8, at the size of the preprocessing and with its interpolation, uint8 `[h, w, 3]`."""
     plain = dataclasses.replace(preprocessing, mean=(0, 0, 0), standard_deviation=(1, 1, 1), divisor="255")
     return np.rint(plain(picture)[0] * 255).astype(np.uint8)

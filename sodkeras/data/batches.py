@@ -1,12 +1,15 @@
 """Numbered batches of augmented samples: batch n follows from the seed and n alone."""
 
 import functools
+from typing import Any
 
 import numpy as np
 
 from sodkeras.data.augmentation import MASKS, Augmentation
+from sodkeras.data.pairs import Pair
 from sodkeras.data.paste import is_sure, paste
 from sodkeras.errors import SodkerasError
+from sodkeras.preprocessing import Preprocessing
 
 # Which of a seed's random streams.
 _ORDER, _CHANGES, _PASTE = 0, 1, 2
@@ -35,7 +38,15 @@ class Batches:
         SodkerasError: for fewer samples than a batch holds, or settings that cannot work.
     """
 
-    def __init__(self, samples, preprocessing, batch, augmentation=None, seed=0, masks="soft"):
+    def __init__(
+        self,
+        samples: Any,
+        preprocessing: Preprocessing,
+        batch: int,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        masks: str = "soft",
+    ) -> None:
         if not (isinstance(batch, int) and batch > 0):
             raise SodkerasError(f"A batch has a whole number of pictures, one at least. Received: {batch!r}")
         if not (isinstance(seed, int) and seed >= 0):
@@ -54,23 +65,23 @@ class Batches:
         self.masks = masks
         self.size = self.augmentation.size(preprocessing)
         self.steps_per_epoch = len(samples) // batch
-        self._weights = np.float32([pair.weight for pair in samples.pairs])
+        self._weights = np.array([pair.weight for pair in samples.pairs], np.float32)
         self.weighted = bool((self._weights != 1).any())
         self._sure = np.flatnonzero([is_sure(pair) for pair in samples.pairs])
         if self.augmentation.paste and not len(self._sure):
             raise SodkerasError("Nothing can be pasted: no pair has a weight of one half. Received: paste > 0")
         self._order = functools.lru_cache(maxsize=4)(self._permutation)
 
-    def indices(self, step):
+    def indices(self, step: int) -> np.ndarray:
         """The numbers of the samples in batch `step`, `[batch]`."""
         epoch, position = divmod(step, self.steps_per_epoch)
         return self._order(epoch)[position * self.batch : (position + 1) * self.batch]
 
-    def pairs(self, step):
+    def pairs(self, step: int) -> list[Pair]:
         """The `Pair`s in batch `step`; reads no file."""
         return [self.samples.pairs[index] for index in self.indices(step)]
 
-    def __call__(self, step, part=0, parts=1):
+    def __call__(self, step: int, part: int = 0, parts: int = 1) -> tuple[np.ndarray, ...]:
         """Makes a batch.
 
         Args:
@@ -89,7 +100,8 @@ class Batches:
         for place, index in enumerate(indices):
             number = step * self.batch + first + place
             rng = np.random.default_rng([self.seed, _CHANGES, number])
-            pair = self._pasted(*self.samples[index], np.random.default_rng([self.seed, _PASTE, number]))
+            pair: tuple[np.ndarray, np.ndarray] = self.samples[index]
+            pair = self._pasted(*pair, np.random.default_rng([self.seed, _PASTE, number]))
             pictures[place], masks[place] = self.augmentation(*pair, self.preprocessing, rng, self.masks)
         return (pictures, masks, self._weights[indices]) if self.weighted else (pictures, masks)
 

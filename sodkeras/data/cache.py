@@ -8,9 +8,11 @@ import hashlib
 import os
 import pathlib
 import zlib
+from typing import Any
 
 import numpy as np
 
+from sodkeras.data.samples import PairFiles
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes, regular_file, whole_file
 from sodkeras.progress import progress_bar
@@ -28,15 +30,15 @@ class InMemory:
         samples: see `sodkeras.data.samples.PairFiles`; this takes its place.
     """
 
-    def __init__(self, samples):
+    def __init__(self, samples: Any) -> None:
         self.pairs = samples.pairs
         self._samples = samples
-        self._kept = {}
+        self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._samples)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         # Two threads may read a pair at the same time: they read the same.
         if index not in self._kept:
             self._kept[index] = self._samples[index]
@@ -61,7 +63,7 @@ class OnDisk:
         SodkerasError: if a picture or a mask cannot be used, or the file cannot be written, or is damaged or changed.
     """
 
-    def __init__(self, samples, folder, progress=True):
+    def __init__(self, samples: PairFiles, folder: str | os.PathLike, progress: bool = True) -> None:
         self.pairs = samples.pairs
         self.path = pathlib.Path(folder) / f"pairs-{_digest(samples.pairs)}.bin"
         if not self.path.exists():
@@ -92,10 +94,10 @@ class OnDisk:
                     raise ValueError(f"{pair.picture.name} has another check sum")
         return sizes, starts
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         height, width = self._sizes[index]
         content = np.asarray(self._bytes[self._starts[index] : self._starts[index + 1]])
         picture, mask = np.split(content, [3 * height * width])

@@ -6,10 +6,12 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
 
+from sodkeras.data.pairs import Pair, PairSet
 from sodkeras.data.samples import read_mask_of
 from sodkeras.errors import SodkerasError
 from sodkeras.pictures import read_picture
@@ -57,22 +59,22 @@ class Problem:
     detail: str = ""
 
     @property
-    def advice(self):
+    def advice(self) -> str:
         return ADVICE[self.kind]
 
     @property
-    def fatal(self):
+    def fatal(self) -> bool:
         """Whether training stops at this file."""
         return self.kind in FATAL
 
 
-def check_sets(sets, progress=True):
+def check_sets(sets: Sequence[PairSet], progress: bool = True) -> list[Problem]:
     """The problems of data sets as `sodkeras.data.pairs.find_sets` gives them: unpaired files, and `check_pairs`."""
     unpaired = [Problem("unpaired", path) for found in sets for path in found.unpaired]
     return unpaired + check_pairs([pair for found in sets for pair in found.pairs], progress)
 
 
-def check_pairs(pairs, progress=True):
+def check_pairs(pairs: Sequence[Pair], progress: bool = True) -> list[Problem]:
     """Reads every pair, on all cores, and says what is wrong.
 
     Args:
@@ -82,7 +84,9 @@ def check_pairs(pairs, progress=True):
     Returns:
         A list of `Problem`, in the order of the pairs; those of whole sets come last, with a set's first mask.
     """
-    problems, first, of_set = [], {}, collections.defaultdict(collections.Counter)
+    problems: list[Problem] = []
+    first: dict[str, Pair] = {}
+    of_set: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
     # Decoding and hashing leave other threads their turn.
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as executor:
         looks = progress_bar(executor.map(_look, pairs), "check", total=len(pairs), unit="pair", disable=not progress)
@@ -110,7 +114,7 @@ def _of_sets(pairs, of_set):
     return problems
 
 
-def stop_if_fatal(problems):
+def stop_if_fatal(problems: Iterable[Problem]) -> None:
     """Raises a SodkerasError if training cannot use what was checked."""
     fatal = [problem for problem in problems if problem.fatal]
     if fatal:

@@ -5,12 +5,14 @@ import os
 import pathlib
 import threading
 import zlib
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import keras
 import numpy as np
 
-from sodkeras.data.augmentation import MASKS, resize_picture
+from sodkeras.data.augmentation import MASKS, Augmentation, resize_picture
 from sodkeras.data.batches import Batches
 from sodkeras.data.pairs import Pair
 from sodkeras.data.samples import PairFiles
@@ -22,7 +24,14 @@ from sodkeras.progress import progress_bar
 _ARRAYS = ("pictures", "masks", "picture_files", "mask_files", "sets", "weights")
 
 
-def pack(pairs, size, file, interpolation="bilinear", masks="soft", progress=True):
+def pack(
+    pairs: Sequence[Pair],
+    size: tuple[int, int],
+    file: str | os.PathLike,
+    interpolation: str = "bilinear",
+    masks: str = "soft",
+    progress: bool = True,
+) -> None:
     """Writes pairs to an `.npz` file, resized: pictures `[N, H, W, 3]`, masks `[N, H, W]`, uint8, their names, and a
     check sum over all of it.
 
@@ -44,7 +53,7 @@ def pack(pairs, size, file, interpolation="bilinear", masks="soft", progress=Tru
         raise SodkerasError("A packed set has one pair at least. Received: none")
     preprocessing = Preprocessing(size, interpolation=interpolation)
     height, width = preprocessing.size
-    arrays = {
+    arrays: dict[str, Any] = {
         "pictures": np.empty((len(pairs), height, width, 3), np.uint8),
         "masks": np.empty((len(pairs), height, width), np.uint8),
         "picture_files": np.array([str(pair.picture) for pair in pairs]),
@@ -83,7 +92,7 @@ class PackedPairs:
         SodkerasError: if the file is missing, damaged or changed, of another version, or something else.
     """
 
-    def __init__(self, file):
+    def __init__(self, file: str | os.PathLike) -> None:
         size = declared_size(file)
         try:
             if size > os.stat(file).st_size:
@@ -106,10 +115,10 @@ class PackedPairs:
                 f"This is no whole file of sodkeras data --pack; pack the pictures again. Received: {file}"
             ) from None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         return self._pictures[index], self._masks[index]
 
 
@@ -134,7 +143,17 @@ class PackedData(keras.utils.PyDataset):
         >>> model.fit(data, steps_per_epoch=data.steps_per_epoch, epochs=300, shuffle=False)
     """
 
-    def __init__(self, file, preprocessing, batch, augmentation=None, seed=0, masks="soft", first_step=0, threads=2):
+    def __init__(
+        self,
+        file: Any,
+        preprocessing: Preprocessing,
+        batch: int,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        masks: str = "soft",
+        first_step: int = 0,
+        threads: int = 2,
+    ) -> None:
         super().__init__()
         samples = PackedPairs(file) if isinstance(file, (str, os.PathLike)) else file
         self.batches = Batches(samples, preprocessing, batch, augmentation, seed, masks)
@@ -143,14 +162,14 @@ class PackedData(keras.utils.PyDataset):
         self._threads = threads
         self._pool = concurrent.futures.ThreadPoolExecutor(threads)
         self._lock = threading.Lock()
-        self._coming = {}
+        self._coming: dict[int, concurrent.futures.Future] = {}
 
     @property
-    def num_batches(self):
+    def num_batches(self) -> None:
         """None: there is no end."""
         return None
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Batch number `first_step + index`; the next ones are begun."""
         with self._lock:
             self._coming = {

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+from collections.abc import Iterable, Sequence
 
 from sodkeras.errors import SodkerasError
 from sodkeras.files import read_bytes
@@ -43,12 +44,12 @@ class Pair:
     soft: bool = False
 
     @property
-    def is_map(self):
+    def is_map(self) -> bool:
         """Whether the mask is read as a saliency map: a teacher's, or any where it counts for nothing."""
         return self.soft or not self.weight
 
     @property
-    def stem(self):
+    def stem(self) -> str:
         return self.picture.stem
 
 
@@ -67,12 +68,12 @@ class PairSet:
     unpaired: tuple[pathlib.Path, ...] = ()
 
 
-def find_pairs(sources, mask_value=None):
+def find_pairs(sources: str | os.PathLike | Iterable[str | os.PathLike], mask_value: int | None = None) -> list[Pair]:
     """The pairs of several data sets, see `find_sets`; files without a partner are left out."""
     return [pair for found in find_sets(sources, mask_value) for pair in found.pairs]
 
 
-def find_sets(sources, mask_value=None):
+def find_sets(sources: str | os.PathLike | Iterable[str | os.PathLike], mask_value: int | None = None) -> list[PairSet]:
     """Finds data sets.
 
     Args:
@@ -114,7 +115,7 @@ def find_sets(sources, mask_value=None):
     ]
 
 
-def split_pairs(pairs, share, seed=0):
+def split_pairs(pairs: Sequence[Pair], share: float, seed: int = 0) -> tuple[list[Pair], list[Pair]]:
     """Holds some pairs out for validation.
 
     A pair's side follows from its stem and the seed alone: it stays where it is when others are added or removed. With
@@ -133,7 +134,7 @@ def split_pairs(pairs, share, seed=0):
     """
     if not 0 <= share < 1:
         raise SodkerasError(f"The share of pairs to hold out is a number in [0, 1). Received: {share}")
-    sides = ([], [])
+    sides: tuple[list[Pair], list[Pair]] = ([], [])
     for pair in pairs:
         text = f"{seed}:{pair.stem}" if seed else pair.stem
         digits = hashlib.sha256(text.encode()).hexdigest()[::-1][:12]

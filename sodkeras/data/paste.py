@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from sodkeras.data.pairs import Pair
+
 # Of the picture, the area that an object to paste takes in its own; others are fragments, or no objects.
 _SMALLEST, _LARGEST = 0.02, 0.6
 # Of the picture's shorter side, the longer side of what is pasted.
@@ -11,12 +13,14 @@ _SIZES = (0.3, 0.9)
 _SURE = 0.5
 
 
-def is_sure(pair):
+def is_sure(pair: Pair) -> bool:
     """Whether the outline of a `sodkeras.data.Pair`'s object is good enough to cut it out."""
     return pair.weight >= _SURE
 
 
-def paste(picture, mask, other, other_mask, rng):
+def paste(
+    picture: np.ndarray, mask: np.ndarray, other: np.ndarray, other_mask: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Lays another picture's object into a picture, anywhere within it, at random size, mirrored or not.
 
     The object's soft mask is its transparency. The picture's own object stays salient where it is not covered.

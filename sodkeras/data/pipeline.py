@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,9 +12,11 @@ from sodkeras.data.augmentation import Augmentation
 from sodkeras.data.batches import Batches
 from sodkeras.data.cache import InMemory, OnDisk
 from sodkeras.data.packed import PackedPairs
+from sodkeras.data.pairs import Pair
 from sodkeras.data.python_calls import until_exit
 from sodkeras.data.samples import PairFiles
 from sodkeras.errors import SodkerasError
+from sodkeras.preprocessing import Preprocessing
 
 # Batches that wait for the network, beside the one that each core makes.
 _AHEAD = 2
@@ -38,7 +41,17 @@ class TrainingData:
         SodkerasError: for fewer pairs than a batch holds, or settings that cannot work.
     """
 
-    def __init__(self, pairs, preprocessing, batch, augmentation=None, seed=0, cache=None, masks="soft"):
+    def __init__(
+        self,
+        pairs: Sequence[Pair] | PackedPairs,
+        preprocessing: Preprocessing,
+        batch: int,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
+        cache: str | os.PathLike | None = None,
+        masks: str = "soft",
+    ) -> None:
+        samples: PairFiles | InMemory | OnDisk | PackedPairs
         if isinstance(pairs, PackedPairs):
             samples = pairs
         elif cache is None:
@@ -52,7 +65,7 @@ class TrainingData:
         self.size = self._batches.size
         self.steps_per_epoch = self._batches.steps_per_epoch
 
-    def dataset(self, first_step=0, part=0, parts=1):
+    def dataset(self, first_step: int = 0, part: int = 0, parts: int = 1) -> tf.data.Dataset:
         """The batches from number `first_step` on, without end.
 
         Under `tf.distribute`, `fit` and `strategy.experimental_distribute_dataset` divide each batch among all
@@ -78,12 +91,12 @@ class TrainingData:
         weighted = self._batches.weighted
         return _mapped(steps, lambda step: self._batches(step, part, parts), self.batch // parts, self.size, weighted)
 
-    def pairs_of_step(self, step):
+    def pairs_of_step(self, step: int) -> list[Pair]:
         """The pairs in batch number `step`, in order; reads no file."""
         return self._batches.pairs(step)
 
 
-def validation_data(pairs, preprocessing, batch):
+def validation_data(pairs: Sequence[Pair], preprocessing: Preprocessing, batch: int) -> tf.data.Dataset:
     """Every pair once, in order, nothing augmented, the last batch as small as it comes.
 
     Masks are resized as pictures are, bilinear. The dataset is finite and its cardinality known; `file_errors` holds
@@ -101,7 +114,7 @@ def validation_data(pairs, preprocessing, batch):
 
 
 @contextlib.contextmanager
-def file_errors():
+def file_errors() -> Iterator[None]:
     """Gives back the SodkerasError that TensorFlow made an error of its own of, on its way out of a dataset.
 
     Example:

@@ -4,6 +4,8 @@ import csv
 import hashlib
 import os
 import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +17,13 @@ from sodkeras.pictures.masks import read_map
 from sodkeras.pictures.read import PICTURE_ERRORS
 from sodkeras.progress import progress_bar
 
+if TYPE_CHECKING:
+    from sodkeras.predictor import Predictor
 
-def pseudo_label(predictor, pictures, folder, progress=True):
+
+def pseudo_label(
+    predictor: "Predictor", pictures: Sequence[str | os.PathLike], folder: str | os.PathLike, progress: bool = True
+) -> tuple[pathlib.Path, list[tuple[str | os.PathLike, str]]]:
     """Writes a teacher's maps of pictures, and a list of pairs to train on.
 
     A map is the mean of those of the picture and of its mirror image, and stays soft. A mask that a call before has
@@ -90,7 +97,7 @@ def _digest(file):
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def certainty(mask):
+def certainty(mask: np.ndarray) -> float:
     """How sure a map is of its object, in [0, 1].
 
     If a map's values p are probabilities, Σ p is the object's expected area, and Σ min(p, 1 - p) the expected number of

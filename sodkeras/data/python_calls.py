@@ -3,6 +3,8 @@
 import atexit
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 # So long nobody may have called before Python goes on to end, and so long it waits for that at most, in seconds.
 _QUIET = 0.1
@@ -49,7 +51,7 @@ class _Calls:
 _calls = _Calls()
 
 
-def until_exit(function, instead):
+def until_exit(function: Callable[..., Any], instead: Callable[[], Any]) -> Callable[..., Any]:
     """The function, which gives `instead()` once Python is about to end."""
 
     def call(*arguments):

@@ -1,5 +1,11 @@
 """Samples: a picture and its mask as arrays, read from the files of a pair."""
 
+from collections.abc import Sequence
+from typing import SupportsIndex
+
+import numpy as np
+
+from sodkeras.data.pairs import Pair
 from sodkeras.errors import SodkerasError
 from sodkeras.pictures import read_picture
 from sodkeras.pictures.masks import read_map, read_mask
@@ -15,17 +21,17 @@ class PairFiles:
     SodkerasError that names the file if it cannot be used.
     """
 
-    def __init__(self, pairs):
+    def __init__(self, pairs: Sequence[Pair]) -> None:
         self.pairs = list(pairs)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: SupportsIndex) -> tuple[np.ndarray, np.ndarray]:
         return read_pair(self.pairs[index])
 
 
-def read_pair(pair):
+def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     """Reads a pair, see `PairFiles` and `read_mask_of`."""
     picture = read_picture(pair.picture)
     mask = read_mask_of(pair)
@@ -37,7 +43,7 @@ def read_pair(pair):
     return picture, mask
 
 
-def read_mask_of(pair):
+def read_mask_of(pair: Pair) -> np.ndarray:
     """Reads a pair's mask, uint8 `[H, W]`, see `sodkeras.pictures.masks.read_mask`.
 
     A teacher's map is read as it is, however faint, and so is any mask that counts for nothing.

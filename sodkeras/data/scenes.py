@@ -5,11 +5,14 @@ of well-framed photos has none (function matching: Beyer et al., "Knowledge dist
 consistent", CVPR 2022).
 """
 
+import os
 import pathlib
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from sodkeras.data.pairs import Pair
 from sodkeras.data.paste import is_sure, paste
 from sodkeras.data.samples import PairFiles
 from sodkeras.errors import SodkerasError
@@ -23,7 +26,14 @@ _OBJECTS = (0.4, 0.3, 0.2, 0.1)
 _AREA, _ASPECT = (0.3, 1.0), 0.3
 
 
-def write_scenes(folder, pairs, count, size=(256, 256), seed=0, progress=True):
+def write_scenes(
+    folder: str | os.PathLike,
+    pairs: Sequence[Pair],
+    count: int,
+    size: tuple[int, int] = (256, 256),
+    seed: int = 0,
+    progress: bool = True,
+) -> None:
     """Writes scenes and their masks, images/*.jpg and masks/*.png.
 
     The masks have every object that was pasted, or that was one in the picture that the scene was cut from. Whether

@@ -1,6 +1,7 @@
 """A procedural data set, so that a first training needs no download. Its scores say nothing about photos."""
 
 import json
+import os
 import pathlib
 
 import cv2
@@ -16,7 +17,9 @@ from sodkeras.progress import progress_bar
 _FINER = 2
 
 
-def write_synthetic(folder, count, size=(240, 320), seed=0, progress=True):
+def write_synthetic(
+    folder: str | os.PathLike, count: int, size: tuple[int, int] = (240, 320), seed: int = 0, progress: bool = True
+) -> None:
     """Writes pictures and masks, images/*.jpg and masks/*.png, and a marker, synthetic.json.
 
     A picture shows one or two objects (blobs, ellipses, polygons) of a colour and texture of their own before a
@@ -52,7 +55,7 @@ def write_synthetic(folder, count, size=(240, 320), seed=0, progress=True):
         write_png(folder / "masks" / f"{index:05}.png", mask)
 
 
-def draw_pair(rng, size):
+def draw_pair(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Draws a picture, RGB uint8 `[H, W, 3]`, and its mask, uint8 `[H, W]`."""
     height, width = size
     ground = rng.uniform(0.15, 0.85, 3)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from sodkeras.metrics.metric import Metric
+from sodkeras.metrics.scored_map import ScoredMap
 
 _SQUARE = np.ones((3, 3), np.uint8)
 
@@ -27,18 +28,24 @@ class RelaxedBoundaryFMeasure(Metric):
     `result()` has "boundary_f".
     """
 
-    def __init__(self, radius=3, beta_squared=0.3, ground_truth_threshold=0.5, count_empty_masks=True):
+    def __init__(
+        self,
+        radius: float = 3,
+        beta_squared: float = 0.3,
+        ground_truth_threshold: float = 0.5,
+        count_empty_masks: bool = True,
+    ) -> None:
         super().__init__(ground_truth_threshold, count_empty_masks)
         self.radius = radius
         self.beta_squared = beta_squared
 
-    def convention_in_words(self):
+    def convention_in_words(self) -> str:
         return (
             f"F-measure of one-pixel boundaries at 0.5, ρ = {self.radius:g} pixels, β² = {self.beta_squared:g}, "
             "averaged over the pictures"
         )
 
-    def score(self, pair):
+    def score(self, pair: ScoredMap) -> dict[str, float | np.ndarray]:
         found = _boundary((pair.levels > 127).view(np.uint8))
         wanted = _boundary(pair.mask.view(np.uint8))
         found_pixels, wanted_pixels = cv2.countNonZero(found), cv2.countNonZero(wanted)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sodkeras.metrics.metric import Metric
+from sodkeras.metrics.scored_map import ScoredMap
 
 
 class EMeasure(Metric):
@@ -18,10 +19,10 @@ class EMeasure(Metric):
     `result()` has "max_e", "mean_e" and "adaptive_e"; `curves()` has "e".
     """
 
-    def convention_in_words(self):
+    def convention_in_words(self) -> str:
         return "E-measure (divided by W·H − 1) at levels ≥ t, averaged over the pictures, then the maximum and the mean"
 
-    def score(self, pair):
+    def score(self, pair: ScoredMap) -> dict[str, float | np.ndarray]:
         false_hits, hits = pair.counts_from
         pixels, salient = pair.levels.size, pair.salient_pixels
         selected = hits + false_hits
@@ -41,7 +42,7 @@ class EMeasure(Metric):
         e = total / max(pixels - 1, 1)
         return {"e": e, "adaptive_e": e[pair.adaptive_level]}
 
-    def result(self):
+    def result(self) -> dict[str, float]:
         means = self.means()
         return {
             "max_e": float(means["e"].max()),
@@ -49,7 +50,7 @@ class EMeasure(Metric):
             "adaptive_e": float(means["adaptive_e"]),
         }
 
-    def curves(self):
+    def curves(self) -> dict[str, np.ndarray]:
         """E at the thresholds t = 0 … 255: a dict with "e", `[256]`."""
         return {"e": self.means()["e"]}
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from sodkeras.errors import SodkerasError
 from sodkeras.metrics.metric import Metric
+from sodkeras.metrics.scored_map import ScoredMap
 
 #: The convention's name and what it adds to the names of its results.
 CONVENTIONS = {"averaged precision-recall": "", "per-image curves": "_per_image"}
@@ -42,18 +43,18 @@ class FMeasure(Metric):
 
     def __init__(
         self,
-        convention="averaged precision-recall",
-        beta_squared=0.3,
-        ground_truth_threshold=0.5,
-        count_empty_masks=True,
-    ):
+        convention: str = "averaged precision-recall",
+        beta_squared: float = 0.3,
+        ground_truth_threshold: float = 0.5,
+        count_empty_masks: bool = True,
+    ) -> None:
         super().__init__(ground_truth_threshold, count_empty_masks)
         if convention not in CONVENTIONS:
             raise SodkerasError(f"FMeasure knows the conventions {list(CONVENTIONS)}. Received: {convention!r}")
         self.convention = convention
         self.beta_squared = beta_squared
 
-    def convention_in_words(self):
+    def convention_in_words(self) -> str:
         if self._averaged:
             how = "precision and recall averaged over the pictures (levels > t, ε = 1e-4: SalMetric, the papers)"
         else:
@@ -63,7 +64,7 @@ class FMeasure(Metric):
             "pictures' F at twice their map's mean"
         )
 
-    def score(self, pair):
+    def score(self, pair: ScoredMap) -> dict[str, float | np.ndarray]:
         false_hits, hits = pair.counts_from
         precision = hits / np.maximum(hits + false_hits, 1)
         recall = hits / max(pair.salient_pixels, 1)
@@ -77,7 +78,7 @@ class FMeasure(Metric):
         recall = (hits + _EPSILON) / (pair.salient_pixels + _EPSILON)
         return {"precision": precision, "recall": recall, "adaptive_f": adaptive_f}
 
-    def result(self):
+    def result(self) -> dict[str, float]:
         suffix = CONVENTIONS[self.convention]
         f = self.curves()["f"]
         return {
@@ -86,7 +87,7 @@ class FMeasure(Metric):
             "adaptive_f": float(self.means()["adaptive_f"]),
         }
 
-    def curves(self):
+    def curves(self) -> dict[str, np.ndarray]:
         """Precision, recall and F at the thresholds t = 0 … 255: a dict with "precision", "recall" and "f", `[256]`."""
         means = self.means()
         f = self._f(means["precision"], means["recall"]) if self._averaged else means["f"]

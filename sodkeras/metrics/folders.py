@@ -1,5 +1,6 @@
 """Sets of masks, and what is scored against them, joined by stem."""
 
+import os
 import pathlib
 import re
 
@@ -30,7 +31,9 @@ class MaskSet:
         SodkerasError: if there are no masks, or more than one folder that may hold them.
     """
 
-    def __init__(self, name, folder, pictures=None, threshold=0.5):
+    def __init__(
+        self, name: str, folder: str | os.PathLike, pictures: str | os.PathLike | None = None, threshold: float = 0.5
+    ) -> None:
         folder = pathlib.Path(folder)
         inside = _only_subfolder(folder, MASK_FOLDER)
         self.name = name
@@ -40,7 +43,9 @@ class MaskSet:
             pathlib.Path(pictures) if pictures else _only_subfolder(folder if inside else folder.parent, PICTURE_FOLDER)
         )
 
-    def join_maps(self, folder, allow_missing=False):
+    def join_maps(
+        self, folder: str | os.PathLike, allow_missing: bool = False
+    ) -> list[tuple[pathlib.Path, pathlib.Path]]:
         """[(map, mask)] paths for the maps of a folder; photo_map.png belongs to photo, too.
 
         Raises:
@@ -50,7 +55,7 @@ class MaskSet:
         of_predict = {stem: f"{stem}_map" for stem in self.masks.keys() - maps.keys() if f"{stem}_map" in maps}
         return self._join(maps | {stem: maps[name] for stem, name in of_predict.items()}, folder, allow_missing)
 
-    def join_pictures(self):
+    def join_pictures(self) -> list[tuple[pathlib.Path, pathlib.Path]]:
         """[(picture, mask)] paths; raises SodkerasError if a mask has no picture."""
         if self.pictures is None:
             raise SodkerasError(f"A model needs a set's pictures; say where they are. Received: set {self.name}")
@@ -66,7 +71,7 @@ class MaskSet:
         return [(paths[stem], mask) for stem, mask in self.masks.items() if stem in paths]
 
 
-def by_stem(folder):
+def by_stem(folder: str | os.PathLike) -> dict[str, pathlib.Path]:
     """The picture files of a folder, `{stem: path}`.
 
     Raises:
@@ -75,7 +80,7 @@ def by_stem(folder):
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise SodkerasError(f"There is no such folder. Received: {folder}")
-    paths = {}
+    paths: dict[str, pathlib.Path] = {}
     for path in find_pictures([folder], with_results=True):
         if path.stem in paths:
             raise SodkerasError(f"Two files of a folder have one stem. Received: {paths[path.stem]} and {path.name}")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sodkeras.metrics.metric import Metric
+from sodkeras.metrics.scored_map import ScoredMap
 
 _VALUES = np.arange(256) / 255
 
@@ -15,9 +16,9 @@ class MeanAbsoluteError(Metric):
     `result()` has "mae" in [0, 1].
     """
 
-    def convention_in_words(self):
+    def convention_in_words(self) -> str:
         return "mean |map − ground truth| of a picture, averaged over the pictures"
 
-    def score(self, pair):
+    def score(self, pair: ScoredMap) -> dict[str, float | np.ndarray]:
         background, salient = pair.counts
         return {"mae": (background @ _VALUES + salient @ (1 - _VALUES)) / pair.levels.size}

@@ -1,5 +1,7 @@
 """What all metrics share: scores of single pictures, added up exactly."""
 
+from typing import Any, Self
+
 import numpy as np
 
 from sodkeras.errors import SodkerasError
@@ -24,18 +26,18 @@ class Metric:
             `merge` for another metric or other settings; from `result` and `curves` when no picture was counted.
     """
 
-    def __init__(self, ground_truth_threshold=0.5, count_empty_masks=True):
+    def __init__(self, ground_truth_threshold: float = 0.5, count_empty_masks: bool = True) -> None:
         check_threshold(ground_truth_threshold)
         self.ground_truth_threshold = ground_truth_threshold
         self.count_empty_masks = count_empty_masks
         self.pictures = 0
-        self._totals = {}
+        self._totals: dict[str, Any] = {}
 
-    def update(self, saliency_map, ground_truth):
+    def update(self, saliency_map: np.ndarray, ground_truth: np.ndarray) -> None:
         """Adds one picture: a saliency map and a ground truth, both `[H, W]`; kinds and ranges as in `ScoredMap`."""
         self.update_pair(ScoredMap(saliency_map, ground_truth, self.ground_truth_threshold))
 
-    def update_pair(self, pair):
+    def update_pair(self, pair: ScoredMap) -> None:
         """Adds one `ScoredMap`, whose shared work other metrics may have done already."""
         if not pair.salient_pixels and not self.count_empty_masks:
             return
@@ -44,7 +46,7 @@ class Metric:
             self._totals[name] = self._totals.get(name, 0) + units
         self.pictures += 1
 
-    def merge(self, other):
+    def merge(self, other: Self) -> Self:
         """Adds the pictures of another object of the same metric and settings; returns self."""
         if type(other) is not type(self) or other.settings() != self.settings():
             raise SodkerasError(
@@ -56,23 +58,23 @@ class Metric:
         self.pictures += other.pictures
         return self
 
-    def convention_in_words(self):
+    def convention_in_words(self) -> str:
         """What the numbers mean, in one sentence to print beside them."""
         raise NotImplementedError
 
-    def score(self, pair):
+    def score(self, pair: ScoredMap) -> dict[str, float | np.ndarray]:
         """The picture's scores: a dict of floats or float arrays in [-2, 2], the same names and shapes every time."""
         raise NotImplementedError
 
-    def result(self):
+    def result(self) -> dict[str, float]:
         """The metric over all pictures so far: a dict of floats."""
         return {name: float(mean) for name, mean in self.means().items()}
 
-    def curves(self):
+    def curves(self) -> dict[str, np.ndarray]:
         """What the metric draws: a dict of arrays `[256]`, one value for each level t; most metrics have none."""
         return {}
 
-    def means(self):
+    def means(self) -> dict[str, Any]:
         """The mean of each score over the pictures."""
         if not self.pictures:
             raise SodkerasError(
@@ -80,7 +82,7 @@ class Metric:
             )
         return {name: units / (_UNITS * self.pictures) for name, units in self._totals.items()}
 
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """The constructor's arguments by name."""
         return {name: value for name, value in vars(self).items() if name != "pictures" and not name.startswith("_")}
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import pathlib
 import re
 
@@ -14,7 +15,9 @@ from sodkeras.progress import say
 _CONVENTIONS = {"f": ("averaged precision–recall", ""), "f_per_image": ("per-image curves", "_per_image")}
 
 
-def write_curves(folder, curves):
+def write_curves(
+    folder: str | os.PathLike, curves: dict[str, dict[str, dict[str, dict[str, np.ndarray]]]]
+) -> list[pathlib.Path]:
     """Writes curves.json and, where matplotlib is there, what `plot_curves` does; arguments and result are the same."""
     path = pathlib.Path(folder) / "curves.json"
     with whole_file(path) as temporary:
@@ -25,7 +28,9 @@ def write_curves(folder, curves):
     return [path, *plot_curves(folder, curves)]
 
 
-def plot_curves(folder, curves):
+def plot_curves(
+    folder: str | os.PathLike, curves: dict[str, dict[str, dict[str, dict[str, np.ndarray]]]]
+) -> list[pathlib.Path]:
     """Writes precision_recall_SET.png and f_SET.png for each set, for each of the two conventions that was computed.
 
     Args:
@@ -47,7 +52,7 @@ def plot_curves(folder, curves):
     return paths
 
 
-def plot_precision_recall(path, title, curves):
+def plot_precision_recall(path: str | os.PathLike, title: str, curves: dict[str, dict[str, np.ndarray]]) -> None:
     """Writes a PNG with one precision–recall curve for each method.
 
     Args:
@@ -61,7 +66,7 @@ def plot_precision_recall(path, title, curves):
     _write(figure, axes, path, "lower left")
 
 
-def plot_f(path, title, curves):
+def plot_f(path: str | os.PathLike, title: str, curves: dict[str, dict[str, np.ndarray]]) -> None:
     """Writes a PNG with one F–threshold curve for each method, `{method: {"f": [256]}}`; its maximum in the legend."""
     figure, axes = _square(title, "threshold", "F-measure")
     for method, curve in curves.items():

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from sodkeras.metrics.metric import Metric
+from sodkeras.metrics.scored_map import ScoredMap
 
 _LEVELS = np.arange(256)
 # The authors' code adds it to divisors; equality with their tools needs the same number.
@@ -30,14 +31,14 @@ class SMeasure(Metric):
     `result()` has "s".
     """
 
-    def __init__(self, alpha=0.5, ground_truth_threshold=0.5, count_empty_masks=True):
+    def __init__(self, alpha: float = 0.5, ground_truth_threshold: float = 0.5, count_empty_masks: bool = True) -> None:
         super().__init__(ground_truth_threshold, count_empty_masks)
         self.alpha = alpha
 
-    def convention_in_words(self):
+    def convention_in_words(self) -> str:
         return f"S-measure, α = {self.alpha:g}, averaged over the pictures"
 
-    def score(self, pair):
+    def score(self, pair: ScoredMap) -> dict[str, float | np.ndarray]:
         pixels, salient = pair.levels.size, pair.salient_pixels
         if salient in (0, pixels):
             mean = int(pair.counts.sum(axis=0) @ _LEVELS) / (255 * pixels)

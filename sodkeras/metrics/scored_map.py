@@ -32,7 +32,7 @@ class ScoredMap:
         SodkerasError: for arrays that are not a map and a mask of the same size.
     """
 
-    def __init__(self, saliency_map, ground_truth, ground_truth_threshold=0.5):
+    def __init__(self, saliency_map: np.ndarray, ground_truth: np.ndarray, ground_truth_threshold: float = 0.5) -> None:
         check_threshold(ground_truth_threshold)
         saliency_map = np.asarray(saliency_map)
         ground_truth = np.asarray(ground_truth)
@@ -53,7 +53,7 @@ class ScoredMap:
         self.mask = np.ascontiguousarray(_to_mask(ground_truth, ground_truth_threshold))
 
     @functools.cached_property
-    def counts(self):
+    def counts(self) -> np.ndarray:
         """Pixels by ground truth (0 background, 1 salient) and level, int64 `[2, 256]`."""
         height, width = self.levels.shape
         rows = max(_EXACT_IN_FLOAT32 // width, 1)
@@ -66,23 +66,23 @@ class ScoredMap:
         return counts
 
     @functools.cached_property
-    def counts_from(self):
+    def counts_from(self) -> np.ndarray:
         """Pixels by ground truth whose level is at least t, for t = 0 … 255: int64 `[2, 256]`."""
         return np.cumsum(self.counts[:, ::-1], axis=1)[:, ::-1]
 
     @functools.cached_property
-    def salient_pixels(self):
+    def salient_pixels(self) -> int:
         """The number of salient pixels of the ground truth."""
         return int(self.counts[1].sum())
 
     @functools.cached_property
-    def adaptive_level(self):
+    def adaptive_level(self) -> int:
         """The smallest level that is at least twice the map's mean, at most 255 (Achanta et al., CVPR 2009)."""
         total = int(self.counts.sum(axis=0) @ np.arange(256))
         return min(-(-2 * total // self.levels.size), 255)
 
 
-def check_threshold(threshold):
+def check_threshold(threshold: float) -> None:
     """Raises SodkerasError for a ground-truth threshold that every pixel or no pixel passes."""
     if not 0 <= threshold < 1:
         raise SodkerasError(f"A ground-truth threshold is in [0, 1). Received: {threshold!r}")

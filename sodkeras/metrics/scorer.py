@@ -2,8 +2,12 @@
 
 import concurrent.futures
 import contextlib
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import cv2
+import numpy as np
 
 from sodkeras.metrics.evaluator import Evaluator
 from sodkeras.metrics.scored_map import ScoredMap
@@ -12,18 +16,26 @@ from sodkeras.pictures.masks import read_map, read_mask
 from sodkeras.pictures.read import PICTURE_ERRORS
 from sodkeras.processes import spawned_pool
 
+if TYPE_CHECKING:
+    from sodkeras.predictor import Predictor
+
 # Few enough that the progress is seen and the last process does not work alone, enough that messages cost nothing.
 _CHUNK = 16
 
 
-def score(saliency_map, mask, evaluator, resize=False):
+def score(saliency_map: np.ndarray, mask: np.ndarray, evaluator: Evaluator, resize: bool = False) -> None:
     """Adds a pair to an evaluator; with `resize`, a map of another size is first brought to the mask's, bilinear."""
     if resize and saliency_map.shape != mask.shape:
         saliency_map = cv2.resize(saliency_map, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
     evaluator.update(saliency_map, mask)
 
 
-def score_files(pairs, settings, resize=False, read=read_mask):
+def score_files(
+    pairs: Sequence[tuple[pathlib.Path, pathlib.Path]],
+    settings: dict[str, Any],
+    resize: bool = False,
+    read: Callable[[pathlib.Path], np.ndarray] = read_mask,
+) -> tuple[Evaluator, list[tuple[pathlib.Path, str]]]:
     """Scores map files against mask files in this process.
 
     Args:
@@ -45,7 +57,14 @@ def score_files(pairs, settings, resize=False, read=read_mask):
     return evaluator, failures
 
 
-def score_model(predictor, pairs, settings, progress=lambda count: None, keep=None, read=read_mask):
+def score_model(
+    predictor: "Predictor",
+    pairs: Sequence[tuple[pathlib.Path, pathlib.Path]],
+    settings: dict[str, Any],
+    progress: Callable[[int], Any] = lambda count: None,
+    keep: pathlib.Path | None = None,
+    read: Callable[[pathlib.Path], np.ndarray] = read_mask,
+) -> tuple[Evaluator, list[tuple[pathlib.Path, str]]]:
     """Scores what a model finds in 8 bit at the pictures' own size, as the papers score the files they save.
 
     Args:
@@ -77,7 +96,7 @@ def score_model(predictor, pairs, settings, progress=lambda count: None, keep=No
 
 
 @contextlib.contextmanager
-def scorer(processes):
+def scorer(processes: int) -> Iterator[Callable[..., tuple[Evaluator, list[tuple[pathlib.Path, str]]]]]:
     """Gives `score_all(pairs, settings, resize, progress, read=read_mask)`: `score_files` over processes.
 
     The results have the same bits for any number of processes. `progress` is called with the number of pairs done since
@@ -85,11 +104,11 @@ def scorer(processes):
     """
     if processes == 1:
 
-        def score_all(pairs, settings, resize, progress, read=read_mask):
+        def score_all_here(pairs, settings, resize, progress, read=read_mask):
             parts = (score_files(chunk, settings, resize, read) for chunk in _chunks(pairs))
             return _merge(parts, settings, progress)
 
-        yield score_all
+        yield score_all_here
         return
     pool = spawned_pool(processes, cv2.setNumThreads, (1,))
 

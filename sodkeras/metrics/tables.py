@@ -3,11 +3,15 @@
 import csv
 import io
 import json
+import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 from tabulate import tabulate
 
 from sodkeras.files import whole_file
+from sodkeras.metrics.evaluator import Evaluator
 
 #: Headings of the results, in the order of a table's columns.
 HEADINGS = {
@@ -26,7 +30,9 @@ HEADINGS = {
 }
 
 
-def conventions(rows, evaluator, count_empty_masks=True, resized=False):
+def conventions(
+    rows: Sequence[dict[str, Any]], evaluator: Evaluator, count_empty_masks: bool = True, resized: bool = False
+) -> list[str]:
     """What a table's numbers mean, as a list of sentences.
 
     Args:
@@ -36,8 +42,8 @@ def conventions(rows, evaluator, count_empty_masks=True, resized=False):
         resized: whether maps of another size were brought to their mask's.
     """
     thresholds = ", ".join(f"{name} {value:g}" for name, value in _by_set(rows, "ground_truth_threshold").items())
-    empty = {name: count for name, count in _by_set(rows, "empty_masks").items() if count}
-    empty = ", ".join(f"{name} has {count}" for name, count in empty.items()) or "there are none"
+    counts = {name: count for name, count in _by_set(rows, "empty_masks").items() if count}
+    empty = ", ".join(f"{name} has {count}" for name, count in counts.items()) or "there are none"
     resizing = "; maps of another size resized to their mask's, bilinear" if resized else ""
     sentences = [
         f"maps: 8 bit, floor(255·s), not stretched{resizing}",
@@ -63,26 +69,26 @@ class ScoreTable:
         conventions: a list of sentences, printed with every form of the table but CSV.
     """
 
-    def __init__(self, rows, conventions):
+    def __init__(self, rows: Sequence[dict[str, Any]], conventions: list[str]) -> None:
         self.rows = rows
         self.conventions = conventions
         self.results = [name for name in HEADINGS if any(name in row for row in rows)]
 
-    def terminal(self):
+    def terminal(self) -> str:
         """A table whose headings are broken into lines, and the conventions."""
         headings = [heading.replace(" ", "\n") for heading in self._headings()]
         return f"{tabulate(self._cells(), headings, floatfmt='.4f')}\n\n{self._conventions('  ')}"
 
-    def markdown(self):
+    def markdown(self) -> str:
         return f"{tabulate(self._cells(), self._headings(), 'github', floatfmt='.4f')}\n\n{self._conventions('- ')}"
 
-    def latex(self):
+    def latex(self) -> str:
         """A booktabs table; the conventions stand above it as comments."""
         return (
             f"{self._conventions('% ')}{tabulate(self._cells(), self._headings(), 'latex_booktabs', floatfmt='.4f')}\n"
         )
 
-    def csv(self):
+    def csv(self) -> str:
         """One row a method and set, with the scores in full precision."""
         columns = ["set", "method", "pictures", "empty_masks", "ground_truth_threshold", *self.results]
         text = io.StringIO()
@@ -91,10 +97,10 @@ class ScoreTable:
         writer.writerows(self.rows)
         return text.getvalue()
 
-    def json(self):
+    def json(self) -> str:
         return json.dumps({"conventions": self.conventions, "scores": self.rows}, indent=1, ensure_ascii=False) + "\n"
 
-    def write(self, folder):
+    def write(self, folder: str | os.PathLike) -> list[pathlib.Path]:
         """Writes scores.json, .csv, .md and .tex; returns the paths."""
         texts = {"json": self.json(), "csv": self.csv(), "md": self.markdown(), "tex": self.latex()}
         paths = [pathlib.Path(folder) / f"scores.{suffix}" for suffix in texts]

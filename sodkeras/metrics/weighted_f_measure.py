@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from sodkeras.metrics.metric import Metric
+from sodkeras.metrics.scored_map import ScoredMap
 
 _FILTER = cv2.getGaussianKernel(7, 5).astype(np.float32)
 _REACH = 3
@@ -24,14 +25,16 @@ class WeightedFMeasure(Metric):
     `result()` has "weighted_f".
     """
 
-    def __init__(self, beta_squared=1.0, ground_truth_threshold=0.5, count_empty_masks=True):
+    def __init__(
+        self, beta_squared: float = 1.0, ground_truth_threshold: float = 0.5, count_empty_masks: bool = True
+    ) -> None:
         super().__init__(ground_truth_threshold, count_empty_masks)
         self.beta_squared = beta_squared
 
-    def convention_in_words(self):
+    def convention_in_words(self) -> str:
         return f"weighted F-measure, β² = {self.beta_squared:g}, averaged over the pictures; 0 for an empty mask"
 
-    def score(self, pair):
+    def score(self, pair: ScoredMap) -> dict[str, float | np.ndarray]:
         if not pair.salient_pixels:
             return {"weighted_f": 0.0}
         mask = pair.mask.view(np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 _ROWS = 256
 
 
-def grey(saliency_map):
+def grey(saliency_map: np.ndarray) -> np.ndarray:
     """The map as uint8 `[H, W]`: 0 background, 255 salient; values are rounded, never stretched.
 
     This is the map to look at and to cut out with, as near to the network's as 8 bits allow. Scores are computed on
@@ -18,7 +18,9 @@ def grey(saliency_map):
     return cv2.convertScaleAbs(saliency_map, alpha=255)
 
 
-def overlay(picture, saliency_map, colour=(255, 64, 0), strength=0.6):
+def overlay(
+    picture: np.ndarray, saliency_map: np.ndarray, colour: tuple[int, int, int] = (255, 64, 0), strength: float = 0.6
+) -> np.ndarray:
     """The photo, desaturated and dimmed where nothing is salient, tinted where something is.
 
     Args:
@@ -37,7 +39,7 @@ def overlay(picture, saliency_map, colour=(255, 64, 0), strength=0.6):
         if salient.dtype == np.uint8:
             salient = salient / np.float32(255)
         weight = salient * np.float32(strength)
-        tinted = picture[rows] * (1 - weight) + np.float32(colour) * weight
+        tinted = picture[rows] * (1 - weight) + np.asarray(colour, np.float32) * weight
         dimmed = cv2.cvtColor(picture[rows], cv2.COLOR_RGB2GRAY)[..., None] * np.float32(1 - strength / 2)
         result[rows] = np.round(tinted * salient + dimmed * (1 - salient))
     return result

@@ -6,6 +6,8 @@ import io
 import os
 import threading
 import typing
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -52,7 +54,11 @@ class Decoded(typing.NamedTuple):
     tags: Tags = NO_TAGS
 
 
-def decode(source, announce=None, with_key=True):
+def decode(
+    source: str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image,
+    announce: Callable[[int], Any] | None = None,
+    with_key: bool = True,
+) -> Decoded:
     """Decodes a picture.
 
     Args:
@@ -85,7 +91,7 @@ def decode(source, announce=None, with_key=True):
         raise _unknown(name) from None
 
 
-def max_pixels():
+def max_pixels() -> int:
     """The most pixels that a picture may have: the environment's `MAX_PIXELS`, or 200 million.
 
     Raises:
@@ -97,7 +103,7 @@ def max_pixels():
     return int(text)
 
 
-def orientation(path):
+def orientation(path: str | os.PathLike) -> int:
     """How a file says that it is to be turned, EXIF's 1 to 8; 1, not at all, also for what is no picture."""
     try:
         return _turn(_open(*_content(path)))

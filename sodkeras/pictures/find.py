@@ -5,6 +5,7 @@ import glob
 import os
 import pathlib
 import re
+from collections.abc import Iterable
 
 from sodkeras.errors import SodkerasError
 from sodkeras.pictures.write import END, HEADER, RESULT
@@ -23,7 +24,9 @@ _OTHERS = (
 )
 
 
-def find_pictures(patterns, with_results=False, recursive=False):
+def find_pictures(
+    patterns: Iterable[str | os.PathLike], with_results: bool = False, recursive: bool = False
+) -> list[pathlib.Path]:
     """The picture files that files, folders and globs name, in order, each once.
 
     A folder gives the picture files in it (by suffix, not those of its subfolders); a glob may use `**`.
@@ -50,13 +53,13 @@ def find_pictures(patterns, with_results=False, recursive=False):
     return list(found)
 
 
-def left_out(patterns, recursive=False):
+def left_out(patterns: Iterable[str | os.PathLike], recursive: bool = False) -> list[pathlib.Path]:
     """What `find_pictures` passes over: pictures of kinds that are not read, such as a camera's raw files."""
     found = {}
     for pattern in map(str, patterns):
         path = pathlib.Path(pattern)
         if path.is_dir():
-            files = _inside(path, recursive)
+            files: Iterable[pathlib.Path] = _inside(path, recursive)
         elif glob.has_magic(pattern):
             files = map(pathlib.Path, sorted(glob.glob(pattern, recursive=True)))
         else:
@@ -101,12 +104,12 @@ def _find(pattern, with_results, recursive):
     return chosen
 
 
-def is_result(path):
+def is_result(path: pathlib.Path) -> bool:
     """Whether a file says that `sodkeras predict` wrote it."""
     return origin_of(path) is not None
 
 
-def origin_of(path):
+def origin_of(path: pathlib.Path) -> str | None:
     """The digest of all that a file was made of, as `sodkeras predict` wrote it there; None for any other file.
 
     That of a file which has been cut since is "".
@@ -128,7 +131,7 @@ def _has_suffix(path, suffixes):
     return path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
 
 
-def example_pictures():
+def example_pictures() -> list[pathlib.Path]:
     """The paths of the example photos, which come with the package.
 
     Raises:
@@ -141,7 +144,7 @@ def example_pictures():
     raise SodkerasError(f"The example photos are not installed; install sodkeras anew. Received: {package}")
 
 
-def output_stems(paths):
+def output_stems(paths: Iterable[str | os.PathLike]) -> dict[str | os.PathLike, str]:
     """A name for each picture's results, no two alike on any file system.
 
     It is the picture's stem; where several have the same, their suffix follows, and then the folders around stand in

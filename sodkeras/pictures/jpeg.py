@@ -5,6 +5,8 @@ The markers are those of ITU-T T.81, annex B.
 
 import re
 
+from PIL import Image
+
 START = b"\xff\xd8"
 _END, _START_OF_SCAN, _PROGRESSIVE = 0xD9, 0xDA, 0xC2
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -21,9 +23,10 @@ _DATA = b"\0" + bytes(range(1, 250)) * 4
 _MORE_DATA = _DATA + b"".join(bytes([0xFF, marker]) + _DATA for marker in range(0xD0, 0xD8))
 
 
-def has_all_scans(content):
+def has_all_scans(content: bytes) -> bool:
     """Whether the end follows the scans, and each coefficient of each component was sent to its last bit."""
-    components, sent, is_progressive = 0, {}, False
+    sent: dict[int, list[int | None]] = {}
+    components, is_progressive = 0, False
     for marker, segment, _ in _segments(content):
         if marker == _END:
             return 0 < components <= len(sent) and all(all(bits == 0 for bits in one) for one in sent.values())
@@ -38,7 +41,7 @@ def has_all_scans(content):
     return False
 
 
-def may_be_filled(image, content):
+def may_be_filled(image: Image.Image, content: bytes) -> bool:
     """Whether a decoded PIL image may end in the grey that a JPEG decoder fills with."""
     if not content.startswith(START):
         return False
@@ -54,7 +57,7 @@ def _has_scans_by_component(content):
     return _PROGRESSIVE not in markers and markers.count(_START_OF_SCAN) > 1
 
 
-def with_more_data(content):
+def with_more_data(content: bytes) -> bytes:
     """The file with more data at the end of each scan: of a whole picture, decoders pass over it."""
     ends = [end for marker, _, end in _segments(content) if marker == _START_OF_SCAN]
     if _PROGRESSIVE in (marker for marker, *_ in _segments(content)):

@@ -1,5 +1,7 @@
 """Masks and saliency maps in: every encoding that they come in becomes uint8 `[H, W]`, or is refused by name."""
 
+import os
+
 import cv2
 import numpy as np
 
@@ -43,7 +45,7 @@ class MaskError(SodkerasError):
     kind, found = UNCLEAR, ""
 
 
-def read_mask(path, value=None):
+def read_mask(path: str | os.PathLike, value: int | None = None) -> np.ndarray:
     """Reads a mask, whichever way its object is written down.
 
     =================================================  =======================================================
@@ -78,7 +80,7 @@ def read_mask(path, value=None):
     return _from_grey(values, path) if values.ndim == 2 else _from_colours(values, path)
 
 
-def read_map(path):
+def read_map(path: str | os.PathLike) -> np.ndarray:
     """Reads a saliency map.
 
     Nothing is stretched: a faint map stays faint. 16 bits are cut to 8, unless no value is above 255: then the map was

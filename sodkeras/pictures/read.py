@@ -2,6 +2,8 @@
 
 import os
 import typing
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -30,7 +32,10 @@ class Photo(typing.NamedTuple):
     layered: np.ndarray | None = None
 
 
-def read_photo(source, announce=None):
+def read_photo(
+    source: str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray,
+    announce: Callable[[int], Any] | None = None,
+) -> Photo:
     """Reads a picture as the eye sees it: turned as EXIF says, transparency laid over white, 16 bits cut to 8.
 
     CMYK and Lab become sRGB; RGB of another profile stays as it is, and the profile is kept in the tags.
@@ -50,6 +55,7 @@ def read_photo(source, announce=None):
     is_file = isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview, Image.Image))
     if not is_file and not hasattr(source, "read"):
         return _photo(np.asarray(source), NO_TAGS)
+    assert not isinstance(source, np.ndarray)
     values, palette, tags = decode(source, announce)
     if palette is not None:
         values = (palette[:, :3] if (palette[:, 3] == 255).all() else palette)[values]
@@ -59,7 +65,9 @@ def read_photo(source, announce=None):
         raise SodkerasError(f"{error} in {source if isinstance(source, (str, os.PathLike)) else 'a file'}") from None
 
 
-def read_picture(source):
+def read_picture(
+    source: str | os.PathLike | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray,
+) -> np.ndarray:
     """The pixels of `read_photo`: RGB, uint8 `[H, W, 3]`."""
     return read_photo(source).pixels
 
@@ -79,7 +87,7 @@ def _photo(values, tags):
     return Photo(np.ascontiguousarray(values[..., :3]), tags)
 
 
-def to_uint8(values):
+def to_uint8(values: np.ndarray) -> np.ndarray:
     """uint8 of uint8, uint16 (its upper half), bool, or floats in [0, 1]; an array of uint8 is not copied.
 
     Raises:

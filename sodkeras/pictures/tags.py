@@ -29,7 +29,7 @@ class Tags(typing.NamedTuple):
 NO_TAGS = Tags()
 
 
-def tags_of(image):
+def tags_of(image: Image.Image) -> Tags:
     """The `Tags` of a PIL image."""
     profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "RGBa", "P") else None
     if profile is not None and not _is_rgb_profile(profile):
@@ -69,7 +69,7 @@ def _chosen(entries, names):
     return {tag: text for tag, text in entries.items() if isinstance(text, str) and ExifTags.TAGS.get(tag) in names}
 
 
-def exif_of(image):
+def exif_of(image: Image.Image) -> Image.Exif:
     """A PIL image's EXIF, empty where it is damaged: a picture with damaged words beside it is a picture."""
     try:
         return image.getexif()

@@ -1,5 +1,6 @@
 """Pictures out."""
 
+import os
 import struct
 import zlib
 
@@ -7,7 +8,7 @@ import cv2
 import numpy as np
 
 from sodkeras.files import whole_file
-from sodkeras.pictures.tags import NO_TAGS
+from sodkeras.pictures.tags import NO_TAGS, Tags
 
 #: The first chunk behind a PNG file's header that says that this package found an object in a picture.
 RESULT = (b"tEXt", b"Software\0sodkeras")
@@ -18,7 +19,7 @@ _ROWS = 256
 _INCHES_A_METRE = 1 / 0.0254
 
 
-def encode_png(array, tags=NO_TAGS, overwrite=False, made_of=None):
+def encode_png(array: np.ndarray, tags: Tags = NO_TAGS, overwrite: bool = False, made_of: str | None = None) -> bytes:
     """PNG bytes of an array: grey `[H, W]`, RGB `[H, W, 3]` or RGBA `[H, W, 4]`, uint8.
 
     Args:
@@ -52,13 +53,19 @@ def _chunk(name, content):
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def encode_jpeg(picture, quality=92):
+def encode_jpeg(picture: np.ndarray, quality: int = 92) -> bytes:
     """JPEG bytes of an RGB picture, uint8 `[H, W, 3]`."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
-def write_png(path, array, tags=NO_TAGS, overwrite=False, made_of=None):
+def write_png(
+    path: str | os.PathLike,
+    array: np.ndarray,
+    tags: Tags = NO_TAGS,
+    overwrite: bool = False,
+    made_of: str | None = None,
+) -> None:
     """Writes an array as `encode_png` takes it; the file is whole or absent."""
     content = encode_png(array, tags, overwrite, made_of)
     with whole_file(path) as temporary:
